@@ -1,0 +1,87 @@
+"""The seam between the gateway and a field protocol: what a protocol package provides, and who calls it when.
+
+A protocol offers one function that opens a ``Session``. ``DeviceLink`` (``drivers.link``) owns the device: it opens sessions with back-off for ever,
+forwards their batches, says Bad once for every tag when a session is lost, and lets writes through only while a session is open.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+from drivers.metrics import DriverMetrics
+from plant.batch import Batch
+from plant.command import CommandValue
+from plant.tag import Tag
+
+DeviceT_contra = TypeVar("DeviceT_contra", contravariant=True)
+
+
+class WriteStatus(StrEnum):
+    """How a write ended (see ``WriteOutcome``)."""
+
+    CONFIRMED = "confirmed"
+    """Written, and read back equal."""
+    ACCEPTED = "accepted"
+    """The device took it; the read-back shows another value or none."""
+    REJECTED = "rejected"
+    """The device refused it: nothing was written."""
+    NOT_SENT = "not sent"
+    """Nothing left for the device, and nothing will."""
+    UNKNOWN = "unknown"
+    """It was sent and no answer says what became of it. Never repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOutcome:
+    """``quality`` is the stored StatusCode of the device's answer; ``read_back`` in engineering units, ``None`` if nothing could be read."""
+
+    status: WriteStatus
+    detail: str
+    quality: int = 0
+    read_back: CommandValue | None = None
+
+
+class Session(Protocol):
+    """One open conversation with one device. It is never reopened: after an error a new one is made."""
+
+    def batches(self) -> AsyncIterator[Batch]:
+        """Current value of every tag first, then what the device sends or the scans read, until the session ends.
+
+        A tag that the device refuses comes as a Bad sample with the reason and does not end the session.
+
+        Raises:
+            DeviceUnreachable: the device does not answer any more.
+            DeviceProtocolError: the device broke the protocol.
+        """
+        ...
+
+    async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
+        """Writes ``value`` (engineering units) once and reads it back. Called while ``batches`` runs. A lost link is an outcome, not an exception."""
+        ...
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds of the last round trip."""
+        ...
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Device clock minus ours, seconds; ``None`` where the protocol carries no time."""
+        ...
+
+    async def close(self) -> None:
+        """Ends the conversation politely, within a second or two, and never raises."""
+        ...
+
+
+class OpenSession(Protocol, Generic[DeviceT_contra]):
+    """A protocol's entry point."""
+
+    async def __call__(self, device: DeviceT_contra, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+        """Connects within the device's time-out. ``tags`` are those the device serves.
+
+        Raises:
+            DeviceUnreachable, DeviceProtocolError
+        """
+        ...
