@@ -92,7 +92,7 @@ def unseal(data: bytes) -> tuple[Batch, Envelope]:
     Raises:
         CorruptBatch: the bytes are cut, altered, or were never a batch.
     """
-    stream = memoryview(data)[_HEAD.size :]
+    stream = data[_HEAD.size :]
     if len(data) < _HEAD.size or _HEAD.unpack_from(data) != (_MAGIC, zlib.crc32(stream)):
         raise CorruptBatch(f"{len(data)} bytes that are no batch: magic or checksum is wrong")
     try:

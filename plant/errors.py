@@ -53,3 +53,7 @@ class StoreUnavailable(MonaziteError):
 
 class CorruptBatch(MonaziteError):
     """Bytes on the bus that are no batch: they go to quarantine, the rest goes on."""
+
+
+class Unstorable(MonaziteError):
+    """The store will never take this: it goes to quarantine, the rest goes on."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-Json = str | int | float | bool | None | Mapping[str, "Json"] | list["Json"]
+Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,8 @@ class Event:
     """One thing that happened.
 
     ``id`` is unique, so that an event told twice is kept once; ``kind`` is dotted, as in ``command.done``; ``subject`` is what it happened to (a tag
-    or a device); ``user`` who wanted it, empty for the system; ``time`` UTC microseconds.
+    or a device); ``user`` who wanted it, empty for the system; ``time`` UTC microseconds;
+    ``detail`` is flat, so that it can be shown and searched as it stands.
     """
 
     id: str
@@ -19,4 +20,4 @@ class Event:
     kind: str
     subject: str
     user: str = ""
-    detail: Mapping[str, Json] = field(default_factory=dict)
+    detail: Mapping[str, Scalar] = field(default_factory=dict)

@@ -1,0 +1,81 @@
+"""The current value of every tag: the sample with the latest source time, whatever the order of arrival."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from plant.batch import Batch, SampleBatch, TextBatch
+from plant.tag import Tag
+from plant.tag_index import TagIndex
+
+_NEVER = np.iinfo(np.int64).min
+
+
+class CurrentValues:
+    """Columns with one place a tag. Of samples with one source time the one that arrived last counts; unknown tags are passed over."""
+
+    def __init__(self, tags: Sequence[Tag]) -> None:
+        self._numbers = TagIndex([tag.id for tag in tags if not tag.data_type.is_text])
+        self._texts = TagIndex([tag.id for tag in tags if tag.data_type.is_text])
+        self._time = np.full(len(self._numbers), _NEVER, np.int64)
+        self._value = np.full(len(self._numbers), np.nan)
+        self._quality = np.zeros(len(self._numbers), np.int16)
+        self._changed = np.zeros(len(self._numbers), np.bool_)
+        self._text_time = np.full(len(self._texts), _NEVER, np.int64)
+        self._text = np.full(len(self._texts), "", np.object_)
+        self._text_quality = np.zeros(len(self._texts), np.int16)
+        self._text_changed = np.zeros(len(self._texts), np.bool_)
+
+    def update(self, batch: Batch) -> None:
+        if isinstance(batch, SampleBatch):
+            self._update_numbers(batch)
+        else:
+            self._update_texts(batch)
+
+    def _update_numbers(self, batch: SampleBatch) -> None:
+        position = self._numbers.positions(batch.tag_id)
+        # In order of time, a later assignment to the same position wins; the sort is stable, so of equal times the last arrival does.
+        order = np.argsort(batch.time, kind="stable")
+        order = order[(position[order] >= 0)]
+        order = order[batch.time[order] >= self._time[position[order]]]
+        at = position[order]
+        self._time[at] = batch.time[order]
+        self._value[at] = batch.value[order]
+        self._quality[at] = batch.quality[order]
+        self._changed[at] = True
+
+    def _update_texts(self, batch: TextBatch) -> None:
+        position = self._texts.positions(batch.tag_id)
+        order = np.argsort(batch.time, kind="stable")
+        order = order[(position[order] >= 0)]
+        order = order[batch.time[order] >= self._text_time[position[order]]]
+        at = position[order]
+        self._text_time[at] = batch.time[order]
+        self._text[at] = batch.value[order]
+        self._text_quality[at] = batch.quality[order]
+        self._text_changed[at] = True
+
+    def all(self) -> tuple[SampleBatch, TextBatch]:
+        """One sample of every tag that ever had one."""
+        return self._select(self._time != _NEVER, self._text_time != _NEVER)
+
+    def of(self, tag_ids: Sequence[int]) -> tuple[SampleBatch, TextBatch]:
+        """One sample of each of these tags that ever had one."""
+        wanted = np.asarray(tag_ids, np.int32)
+        return self._select(
+            np.isin(self._numbers.ids, wanted) & (self._time != _NEVER),
+            np.isin(self._texts.ids, wanted) & (self._text_time != _NEVER),
+        )
+
+    def take_changed(self) -> tuple[SampleBatch, TextBatch]:
+        """One sample of each tag updated since this was last called."""
+        changed = self._select(self._changed, self._text_changed)
+        self._changed[:] = False
+        self._text_changed[:] = False
+        return changed
+
+    def _select(self, numbers: np.ndarray[tuple[int], np.dtype[np.bool_]], texts: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[SampleBatch, TextBatch]:
+        return (
+            SampleBatch(self._numbers.ids[numbers], self._time[numbers], self._value[numbers], self._quality[numbers]),
+            TextBatch(self._texts.ids[texts], self._text_time[texts], self._text[texts], self._text_quality[texts]),
+        )

@@ -1,0 +1,113 @@
+"""The line from one device to the bus: link, exception report, outbox; and the values the gateway itself knows of that device."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from drivers import DeviceLink
+from plant import times
+from plant.batch import Batch, SampleBatch
+from plant.device import ClockOffset, Device, LinkLost
+from plant.event import Event
+from plant.exception_report import ExceptionReport
+from plant.ledger import Gap, GapCause, event_of_gap
+from plant.link import DeviceStatus, LinkState
+from plant.quality import UNCERTAIN_FLOOR, Quality
+from plant.tag import Tag
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.outbox import Outbox
+
+_log = logging.getLogger(__name__)
+
+_OWN_VALUES_PERIOD = 1.0
+
+
+class Line:
+    """One device's way to the bus. Samples enter through ``take``, whoever made them: the link, the gateway's own knowledge, a calculation."""
+
+    def __init__(
+        self,
+        device: Device,
+        tags: Sequence[Tag],
+        outbox: Outbox,
+        metrics: GatewayMetrics,
+        on_samples: Callable[[SampleBatch], Awaitable[None]],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self.device = device
+        self._outbox = outbox
+        self._report = ExceptionReport(tags)
+        self._metrics = metrics
+        self._on_samples = on_samples
+        self._tell = tell
+        self._link_lost = np.array([tag.id for tag in tags if isinstance(tag.source, LinkLost)], np.int32)
+        self._clock_offset = np.array([tag.id for tag in tags if isinstance(tag.source, ClockOffset)], np.int32)
+        self._last_heard: int | None = None
+        self._gap: Gap | None = None
+
+    async def take_from_device(self, batch: Batch) -> None:
+        """What the link reads. A batch while the link is lost is the link's own word that nothing is known, and no sign of life."""
+        if self._gap is None:
+            self._last_heard = times.now()
+        await self.take(batch)
+
+    def link_changed(self, status: DeviceStatus) -> None:
+        """Keeps the ledger: a gap opens when the link is lost, at the last sign of life, and closes when it is back."""
+        if status.state is LinkState.DOWN and self._gap is None:
+            self._gap = Gap(self.device.name, self._last_heard or status.since, None, GapCause.LINK_LOST)
+            self._tell(event_of_gap(self._gap, times.now()))
+        elif status.state.is_up and self._gap is not None:
+            closed, self._gap = replace(self._gap, end=times.now()), None
+            self._tell(event_of_gap(closed, times.now()))
+
+    async def take(self, batch: Batch) -> None:
+        """Filters a batch and hands it to the outbox; waits while that is full."""
+        if not len(batch):
+            return
+        received = times.now()
+        self._count(batch)
+        kept = self._report.filter(batch) if isinstance(batch, SampleBatch) else self._report.filter_text(batch)
+        if len(kept):
+            if self._outbox.is_full:
+                await self._put_when_room(kept, received)
+            else:
+                await self._outbox.put(kept, received)
+        if isinstance(batch, SampleBatch):
+            await self._on_samples(batch)
+
+    async def _put_when_room(self, batch: Batch, received: int) -> None:
+        """The device is read no further until the bus takes batches again: the time between is a gap."""
+        _log.error("%s: the bus has not taken batches for so long that no more can be kept; the device waits", self.device.name)
+        await self._outbox.put(batch, received)
+        self._tell(event_of_gap(Gap(self.device.name, received, times.now(), GapCause.BUS_REFUSED), times.now()))
+
+    def _count(self, batch: Batch) -> None:
+        bad = int(np.count_nonzero(batch.quality < 0))
+        uncertain = int(np.count_nonzero(batch.quality >= UNCERTAIN_FLOOR))
+        for severity, count in (("bad", bad), ("uncertain", uncertain), ("good", len(batch) - bad - uncertain)):
+            if count:
+                self._metrics.received.labels(self.device.name, severity).inc(count)
+
+    async def tell_own_values(self, link: DeviceLink) -> None:
+        """Publishes, each second and for ever, what the gateway knows of the device without asking it."""
+        if not len(self._link_lost) and not len(self._clock_offset):
+            return
+        while True:
+            await self.take(self._own_values(link.status))
+            await asyncio.sleep(_OWN_VALUES_PERIOD)
+
+    def _own_values(self, status: DeviceStatus) -> SampleBatch:
+        now = times.now()
+        link_lost = SampleBatch.of_one_time(self._link_lost, now, 0.0 if status.state.is_up else 1.0, Quality.GOOD)
+        if not status.state.is_up:
+            offset, quality = np.nan, Quality.BAD_NO_COMMUNICATION
+        elif status.clock_offset is not None:
+            offset, quality = status.clock_offset * 1000.0, Quality.GOOD
+        elif self.device.protocol == "modbus":
+            offset, quality = 0.0, Quality.GOOD
+        else:
+            offset, quality = np.nan, Quality.BAD_WAITING_FOR_INITIAL_DATA
+        return SampleBatch.concatenate([link_lost, SampleBatch.of_one_time(self._clock_offset, now, offset, quality)])

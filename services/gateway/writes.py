@@ -1,0 +1,88 @@
+"""Commands at the gateway: the last check, the write, the read-back. The answer given here is the one that counts.
+
+Rules:
+
+1. A command is executed at most once: its id is remembered, and asking again gets the first answer (or waits for it).
+2. What is expired, not writable or out of range on live state is refused here, whatever was said before.
+3. A write has a deadline; it is never queued until a link comes back, and never sent a second time.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from drivers import DeviceLink, WriteOutcome, WriteStatus
+from plant import times
+from plant.command import Command, CommandResult, CommandState, check
+from plant.quality import quality_name
+from plant.tag import Tag
+from services.bus.messages import MalformedMessage, decode_command, encode_command_result
+from services.gateway.metrics import GatewayMetrics
+
+_log = logging.getLogger(__name__)
+
+WRITE_DEADLINE: Final = 2.0
+"""Seconds for a write and its read-back."""
+
+_REMEMBERED: Final = 10_000
+
+_STATE: Final = {
+    WriteStatus.CONFIRMED: CommandState.DONE,
+    WriteStatus.ACCEPTED: CommandState.UNKNOWN,
+    WriteStatus.REJECTED: CommandState.REJECTED,
+    WriteStatus.NOT_SENT: CommandState.FAILED,
+    WriteStatus.UNKNOWN: CommandState.UNKNOWN,
+}
+
+
+class Writes:
+    """Executes the commands of one device's tags over its link."""
+
+    def __init__(self, link: DeviceLink, by_name: Mapping[str, Tag], metrics: GatewayMetrics, clock: Callable[[], int] = times.now) -> None:
+        self._link = link
+        self._by_name = by_name
+        self._metrics = metrics
+        self._clock = clock
+        self._answers: OrderedDict[str, asyncio.Task[CommandResult]] = OrderedDict()
+
+    async def answer(self, request: bytes) -> bytes:
+        """Bytes of a ``Command`` in, bytes of its ``CommandResult`` out."""
+        try:
+            command = decode_command(request)
+        except MalformedMessage as error:
+            _log.warning("a request that is no command was refused: %s", error)
+            return encode_command_result(CommandResult("", CommandState.REJECTED, f"the request is no command: {error}", self._clock()))
+        known = self._answers.get(command.id)
+        if known is None:
+            known = self._answers[command.id] = asyncio.create_task(self._execute(command))
+            self._forget_oldest()
+        return encode_command_result(await asyncio.shield(known))
+
+    def _forget_oldest(self) -> None:
+        while len(self._answers) > _REMEMBERED and next(iter(self._answers.values())).done():
+            self._answers.popitem(last=False)
+
+    async def _execute(self, command: Command) -> CommandResult:
+        result = await self._check_and_write(command)
+        self._metrics.commands.labels(result.state.value).inc()
+        _log.info("command %s by %s: %s = %r: %s, %s", command.id, command.user, command.tag, command.value, result.state, result.detail)
+        return result
+
+    async def _check_and_write(self, command: Command) -> CommandResult:
+        now = self._clock()
+        tag = self._by_name.get(command.tag)
+        if tag is None:
+            return CommandResult(command.id, CommandState.REJECTED, f"{command.tag} is no tag of this device", now)
+        refusal = check(command, tag, now)
+        if refusal is not None:
+            return CommandResult(command.id, refusal.state, refusal.detail, now)
+        outcome = await self._link.write(tag, command.value, min(WRITE_DEADLINE, (command.expires - now) / times.MICROSECONDS))
+        return CommandResult(command.id, _STATE[outcome.status], _detail(outcome), self._clock(), outcome.read_back)
+
+
+def _detail(outcome: WriteOutcome) -> str:
+    if outcome.quality < 0:
+        return f"{outcome.detail} ({quality_name(outcome.quality)})"
+    return outcome.detail

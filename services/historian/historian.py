@@ -1,0 +1,218 @@
+"""The historian: from the stream into the store, committed before acknowledged.
+
+Rules:
+
+1. A message is acknowledged after the commit that holds it, never before; what is handed out twice is stored once.
+2. While the store is away nothing is acknowledged: the stream keeps everything, and the messages in hand are tried again for ever.
+3. A message that can never be stored goes to quarantine: bytes that are no batch at once, a batch that the store refuses after three tries of its own.
+   The rest goes on.
+4. At start, what was handed to a historian that died comes first, so that a device's batches stay in order: it waits until the bus hands them out again.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from prometheus_client import CollectorRegistry
+
+from plant import times
+from plant.batch import Batch, SampleBatch, TextBatch
+from plant.current_values import CurrentValues
+from plant.envelope import Envelope, unseal
+from plant.errors import CorruptBatch, StoreUnavailable, Unstorable
+from plant.ledger import Gap
+from plant.site import Site
+from services.bus import BUS_ERRORS, Bus, provision, subjects
+from services.bus.streams import ACKNOWLEDGE_WITHIN
+from services.historian.delivery import acknowledge, fetch, keep_in_hand
+from services.historian.journal import Journal
+from services.historian.ledger import PositionLedger
+from services.historian.metrics import HistorianMetrics
+from services.historian.quarantine import Quarantine
+from services.store import Commit, CommitReport, Store
+
+_log = logging.getLogger(__name__)
+
+_MESSAGES_A_COMMIT: Final = 1024
+_TRIES: Final = 3
+_RETRY_STORE_AFTER: Final = 0.5
+_SNAPSHOT_PERIOD: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    message: Msg
+    batch: Batch
+    envelope: Envelope
+    gaps: Sequence[Gap]
+
+
+class Historian:
+    """Drains the stream of samples and the stream of events into ``store``."""
+
+    def __init__(self, store: Store, site: Site, bus: Bus, registry: CollectorRegistry) -> None:
+        self._store = store
+        self._site = site
+        self._bus = bus
+        self._metrics = HistorianMetrics(registry)
+        self._current = CurrentValues(site.tags)
+        self._ledger = PositionLedger({})
+        self._quarantine = Quarantine(bus, self._metrics)
+        self._store_is_up = True
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop`` is set; what is in hand is committed first, within some seconds.
+
+        Raises:
+            BusUnavailable: the streams could not be made.
+            ConfigurationError: the site's tags contradict the store's.
+        """
+        await provision(self._bus)
+        await self._prepare(stop)
+        if stop.is_set():
+            return
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Journal(self._store, self._bus, self._quarantine).run(stop))
+            group.create_task(self._save_snapshots(stop))
+            group.create_task(self._drain(stop))
+
+    async def _prepare(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(self._store.prepare, self._site.tags)
+                self._ledger = PositionLedger(await asyncio.to_thread(self._store.positions))
+                samples, texts = await asyncio.to_thread(self._store.snapshot)
+            except StoreUnavailable as error:
+                self._store_failed(error)
+                await asyncio.sleep(_RETRY_STORE_AFTER)
+            else:
+                self._current.update(samples)
+                self._current.update(texts)
+                self._metrics.storage_up.set(1)
+                _log.info("store: %s", ", ".join(f"{key} {value}" for key, value in self._store.features.items()))
+                return
+
+    async def _drain(self, stop: asyncio.Event) -> None:
+        subscription = await self._bus.streams.pull_subscribe_bind(subjects.HISTORIAN, subjects.SAMPLES_STREAM)
+        await self._wait_for_orphans(subscription)
+        while not stop.is_set():
+            messages = await fetch(subscription, _MESSAGES_A_COMMIT)
+            if messages:
+                await self._store_all(messages)
+                self._metrics.backlog.set(messages[-1].metadata.num_pending)
+
+    async def _wait_for_orphans(self, subscription: JetStreamContext.PullSubscription) -> None:
+        try:
+            orphans = (await subscription.consumer_info()).num_ack_pending or 0
+        except BUS_ERRORS as error:
+            _log.warning("the bus does not say whether messages are under way: %s", error)
+            orphans = 1
+        if orphans:
+            _log.info("%d messages were handed out before and not committed; waiting %g s for them to come first", orphans, ACKNOWLEDGE_WITHIN)
+            await asyncio.sleep(ACKNOWLEDGE_WITHIN)
+
+    async def _store_all(self, messages: Sequence[Msg]) -> None:
+        received: list[_Received] = []
+        for message in messages:
+            try:
+                batch, envelope = unseal(message.data)
+            except CorruptBatch as error:
+                await self._quarantine.take(message, "corrupt", str(error))
+            else:
+                gaps = self._ledger.note(envelope, batch) if len(batch) else []
+                received.append(_Received(message, batch, envelope, gaps))
+        if received:
+            try:
+                await self._commit(received)
+            except Unstorable as error:
+                _log.warning("a commit of %d batches can never be stored, trying each alone: %s", len(received), error)
+                for one in received:
+                    await self._commit_alone(one)
+
+    async def _commit_alone(self, one: _Received) -> None:
+        for left in reversed(range(_TRIES)):
+            try:
+                await self._commit([one])
+            except Unstorable as error:
+                if not left:
+                    await self._quarantine.take(one.message, "unstorable", str(error))
+            else:
+                return
+
+    async def _commit(self, received: Sequence[_Received]) -> None:
+        """Commits, trying for ever while the store is away, then acknowledges.
+
+        Raises:
+            Unstorable: the store will never take it; nothing was written.
+        """
+        commit = _commit_of(received, self._ledger)
+        alive = asyncio.create_task(keep_in_hand([one.message for one in received]))
+        try:
+            report = await self._commit_when_possible(commit)
+        finally:
+            alive.cancel()
+        self._committed(commit, report, received)
+        await acknowledge([one.message for one in received])
+
+    async def _commit_when_possible(self, commit: Commit) -> CommitReport:
+        while True:
+            begun = time.monotonic()
+            try:
+                report = await asyncio.to_thread(self._store.commit, commit)
+            except StoreUnavailable as error:
+                self._store_failed(error)
+                await asyncio.sleep(_RETRY_STORE_AFTER)
+            else:
+                self._metrics.commit_duration.observe(time.monotonic() - begun)
+                return report
+
+    def _committed(self, commit: Commit, report: CommitReport, received: Sequence[_Received]) -> None:
+        if not self._store_is_up:
+            _log.info("the store takes commits again")
+        self._store_is_up = True
+        self._metrics.storage_up.set(1)
+        self._metrics.stored.inc(report.inserted)
+        self._metrics.unchanged.inc(report.unchanged)
+        self._metrics.revised.inc(report.revised)
+        self._metrics.commit_samples.observe(len(commit.samples) + len(commit.texts))
+        now = times.now()
+        for one in received:
+            self._metrics.ingest_lag.observe(max(0, now - one.envelope.received) / times.MICROSECONDS)
+        for gap in commit.gaps:
+            self._metrics.gaps.labels(gap.cause.value).inc()
+            _log.warning("%s: %s from %s to %s", gap.device, gap.cause, times.format_time(gap.start), "now" if gap.end is None else times.format_time(gap.end))
+        self._current.update(commit.samples)
+        self._current.update(commit.texts)
+
+    def _store_failed(self, error: StoreUnavailable) -> None:
+        if self._store_is_up:
+            _log.error("the store takes no commits, the stream keeps everything: %s", error)
+        self._store_is_up = False
+        self._metrics.storage_up.set(0)
+        self._metrics.commit_failures.labels("unavailable").inc()
+
+    async def _save_snapshots(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await asyncio.sleep(_SNAPSHOT_PERIOD)
+            samples, texts = self._current.take_changed()
+            if len(samples) or len(texts):
+                try:
+                    await asyncio.to_thread(self._store.save_snapshot, samples, texts)
+                except StoreUnavailable as error:
+                    _log.debug("the snapshot waits for the store: %s", error)
+                    self._current.update(samples)
+                    self._current.update(texts)
+
+
+def _commit_of(received: Sequence[_Received], ledger: PositionLedger) -> Commit:
+    return Commit(
+        SampleBatch.concatenate([one.batch for one in received if isinstance(one.batch, SampleBatch)]),
+        TextBatch.concatenate([one.batch for one in received if isinstance(one.batch, TextBatch)]),
+        ledger.positions({one.envelope.device for one in received}),
+        [gap for one in received for gap in one.gaps],
+    )

@@ -1,0 +1,72 @@
+"""What the sequence of batches says about loss: pure bookkeeping of positions and gaps.
+
+Rules:
+
+1. Batches of one epoch have sequences without a hole. A hole is a gap, ``batch lost``, from the newest time before it to the newest time behind it;
+   the gap is recovered when every batch of the hole has come after all (the bus hands out again, late, what it handed to a historian that died).
+2. Another epoch is another run of the gateway: between the two nothing was read, which is a gap, ``gateway stopped``. The first epoch ever opens none.
+3. A sequence that is not newer than the position was seen before or fills a hole: it does not move the position.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from plant.batch import Batch
+from plant.envelope import Envelope
+from plant.ledger import Gap, GapCause, Position
+
+_WATCHED_HOLE: Final = 10_000
+"""Widest hole, in batches, whose filling is watched for; memory stays bounded."""
+
+
+@dataclass(slots=True)
+class _Hole:
+    missing: set[int]
+    gap: Gap
+
+
+class PositionLedger:
+    """Positions of all devices, as they will be when what was noted is committed."""
+
+    def __init__(self, positions: Mapping[str, Position]) -> None:
+        self._positions = dict(positions)
+        self._holes: dict[str, list[_Hole]] = {}
+
+    def note(self, envelope: Envelope, batch: Batch) -> Sequence[Gap]:
+        """Moves the device's position over a batch (not empty), and returns the gaps that this opens or recovers."""
+        latest = int(batch.time.max())
+        device = envelope.device
+        before = self._positions.get(device)
+        if before is None or envelope.epoch > before.epoch:
+            self._positions[device] = Position(device, envelope.epoch, envelope.sequence, latest)
+            self._holes.pop(device, None)
+            return [] if before is None else _gap(device, before.last_time, latest, GapCause.GATEWAY_STOPPED)
+        if envelope.epoch < before.epoch:
+            return []
+        if envelope.sequence <= before.sequence:
+            return self._fill(device, envelope.sequence)
+        self._positions[device] = Position(device, envelope.epoch, envelope.sequence, max(latest, before.last_time))
+        missing = range(before.sequence + 1, envelope.sequence)
+        gaps = _gap(device, before.last_time, latest, GapCause.BATCH_LOST) if missing else []
+        if gaps and len(missing) <= _WATCHED_HOLE:
+            self._holes.setdefault(device, []).append(_Hole(set(missing), gaps[0]))
+        return gaps
+
+    def _fill(self, device: str, sequence: int) -> Sequence[Gap]:
+        for hole in self._holes.get(device, []):
+            if sequence in hole.missing:
+                hole.missing.discard(sequence)
+                if not hole.missing:
+                    self._holes[device].remove(hole)
+                    return [replace(hole.gap, recovered=True)]
+                break
+        return []
+
+    def positions(self, devices: set[str]) -> Sequence[Position]:
+        """Positions of these devices, as far as they have any."""
+        return [self._positions[device] for device in sorted(devices) if device in self._positions]
+
+
+def _gap(device: str, start: int, end: int, cause: GapCause) -> list[Gap]:
+    return [Gap(device, start, end, cause)] if end > start else []

@@ -1,0 +1,29 @@
+"""Prometheus metrics of the historian."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class HistorianMetrics:
+    """Labels are bounded by the devices of a site and by fixed reasons."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.stored = Counter("monazite_samples_stored", "Samples that a commit inserted.", registry=registry)
+        self.unchanged = Counter("monazite_samples_duplicate", "Samples that were stored already.", registry=registry)
+        self.revised = Counter("monazite_samples_revised", "Samples that replaced another value at the same time.", registry=registry)
+        self.quarantined = Counter("monazite_batches_quarantined", "Messages that can never be stored.", ("reason",), registry=registry)
+        self.commit_failures = Counter("monazite_commit_failures", "Commits that the store did not take.", ("reason",), registry=registry)
+        self.commit_duration = Histogram(
+            "monazite_commit_duration_seconds", "One transaction.", registry=registry, buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0)
+        )
+        self.commit_samples = Histogram(
+            "monazite_commit_batch_samples", "Samples in one transaction.", registry=registry, buckets=(10, 100, 1_000, 10_000, 100_000, 1_000_000)
+        )
+        self.ingest_lag = Histogram(
+            "monazite_ingest_lag_seconds",
+            "From arrival at the gateway to commit.",
+            registry=registry,
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0),
+        )
+        self.backlog = Gauge("monazite_ingest_queue_depth", "Batches in the stream that are not committed yet.", registry=registry)
+        self.gaps = Counter("monazite_gaps", "Rows added to the loss ledger.", ("cause",), registry=registry)
+        self.storage_up = Gauge("monazite_storage_up", "1 while the store takes commits.", registry=registry)

@@ -1,0 +1,40 @@
+from plant.batch import TextBatch
+from plant.current_values import CurrentValues
+from plant.tag import DataType
+from tests.samples import batch_of, make_tag, rows_of
+
+TAGS = [make_tag(5), make_tag(2, "SEP.COL101.PT102"), make_tag(9, "SEP.COL101.UY101", data_type=DataType.STRING)]
+
+
+def test_the_latest_source_time_wins_whatever_the_order_of_arrival() -> None:
+    current = CurrentValues(TAGS)
+    current.update(batch_of([(5, 10, 1.0, 0), (5, 30, 3.0, 0), (5, 20, 2.0, 0), (77, 99, 9.0, 0)]))
+    current.update(batch_of([(5, 25, 2.5, 0), (2, 1, 7.0, 0)]))
+    assert rows_of(current.all()[0]) == [(2, 1, 7.0, 0), (5, 30, 3.0, 0)]
+
+
+def test_of_equal_times_the_last_arrival_wins() -> None:
+    current = CurrentValues(TAGS)
+    current.update(batch_of([(5, 10, 1.0, 0), (5, 10, 2.0, 0)]))
+    current.update(batch_of([(5, 10, 3.0, 0)]))
+    assert rows_of(current.all()[0]) == [(5, 10, 3.0, 0)]
+
+
+def test_what_changed_is_taken_once() -> None:
+    current = CurrentValues(TAGS)
+    current.update(batch_of([(5, 10, 1.0, 0)]))
+    current.update(TextBatch.of([9], [4], ["LOT-1"], [0]))
+    samples, texts = current.take_changed()
+    assert rows_of(samples) == [(5, 10, 1.0, 0)]
+    assert texts.value.tolist() == ["LOT-1"]
+    assert [len(part) for part in current.take_changed()] == [0, 0]
+    current.update(batch_of([(5, 9, 0.5, 0)]))
+    assert len(current.take_changed()[0]) == 0, "an older sample changes nothing"
+
+
+def test_tags_that_never_had_a_sample_are_left_out() -> None:
+    current = CurrentValues(TAGS)
+    assert [len(part) for part in current.all()] == [0, 0]
+    current.update(batch_of([(2, 1, 7.0, 0)]))
+    assert rows_of(current.of([2, 5, 9])[0]) == [(2, 1, 7.0, 0)]
+    assert len(current.of([5])[0]) == 0

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from plant.device import Expression
+from plant.quality import Quality
+from services.gateway.calculation import Calculation
+from tests.samples import batch_of, make_tag, rows_of
+
+FORCE = make_tag(1, "SIN.PRS101.WT101")
+AREA = make_tag(2, "SIN.PRS101.ZT101")
+RESULT = make_tag(3, "SIN.PRS101.DY101")
+BY_NAME = {tag.name: tag for tag in (FORCE, AREA, RESULT)}
+BAD, UNCERTAIN = int(Quality.BAD_SENSOR_FAILURE), int(Quality.UNCERTAIN_SENSOR_NOT_ACCURATE)
+
+
+def pressure() -> Calculation:
+    return Calculation(RESULT, Expression("F / A", {"F": FORCE.name, "A": AREA.name}), BY_NAME)
+
+
+def test_nothing_before_every_input_had_a_sample() -> None:
+    calculation = pressure()
+    assert len(calculation.results(batch_of([(1, 10, 6.0, 0)]))) == 0
+    assert rows_of(calculation.results(batch_of([(2, 20, 2.0, 0)]))) == [(3, 20, 3.0, 0)]
+
+
+def test_inputs_hold_their_latest_value_at_each_time() -> None:
+    calculation = pressure()
+    batch = batch_of([(2, 10, 2.0, 0), (1, 10, 6.0, 0), (1, 30, 9.0, 0), (1, 20, 8.0, 0), (2, 25, 4.0, 0)])
+    assert rows_of(calculation.results(batch)) == [(3, 10, 3.0, 0), (3, 20, 4.0, 0), (3, 25, 2.0, 0), (3, 30, 2.25, 0)]
+
+
+@pytest.mark.parametrize(("force", "area", "worst"), [(0, UNCERTAIN, UNCERTAIN), (BAD, UNCERTAIN, BAD), (0, BAD, BAD), (0, 0, 0)])
+def test_the_worst_quality_of_the_inputs_is_the_results(force: int, area: int, worst: int) -> None:
+    result = pressure().results(batch_of([(1, 10, 6.0, force), (2, 10, 2.0, area)]))
+    assert result.quality.tolist() == [worst]
+    assert np.isnan(result.value[0]) == (worst < 0), "a Bad result carries no value"
+
+
+def test_outside_the_domain_the_result_is_bad() -> None:
+    result = pressure().results(batch_of([(1, 10, 6.0, 0), (2, 10, 0.0, 0)]))
+    assert result.quality.tolist() == [Quality.BAD_OUT_OF_RANGE]
+
+
+def test_other_tags_cause_nothing() -> None:
+    calculation = pressure()
+    calculation.results(batch_of([(1, 10, 6.0, 0), (2, 10, 2.0, 0)]))
+    assert len(calculation.results(batch_of([(44, 20, 1.0, 0)]))) == 0
