@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: help demo test lint bench secrets clean
 .DEFAULT_GOAL := help
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo "make test   run the test suite"
 	@echo "make lint   ruff, mypy --strict, import-linter"
 	@echo "make bench  run the benchmarks"
+	@echo "make secrets  write random passwords for docker-compose.yml to .env"
 	@echo "make clean  remove the environment"
 
 $(BIN)/python:
@@ -39,6 +40,9 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks $(ARGS)
+
+secrets:
+	@$(PYTHON) deploy/make_secrets.py
 
 clean:
 	rm -rf $(VENV)
