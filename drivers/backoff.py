@@ -1,0 +1,18 @@
+"""How long to wait before trying again: exponential, capped, with full jitter, for ever."""
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits in seconds. The n-th wait is drawn evenly from (floor, min(cap, first * 2**n)), so that devices lost together do not come back together."""
+
+    first: float = 0.5
+    cap: float = 30.0
+    floor: float = 0.05
+
+    def wait(self, failures: int) -> float:
+        """Seconds to wait after ``failures`` failures in a row (1 or more)."""
+        longest = min(self.cap, self.first * 2.0 ** min(failures - 1, 32))
+        return random.uniform(min(self.floor, longest), longest)  # noqa: S311 - spreads load, guards nothing

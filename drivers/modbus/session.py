@@ -1,0 +1,159 @@
+"""A session with one Modbus device: scans on absolute phases, writes with read-back, over one connection.
+
+Rules:
+
+1. A scan class is due at ``start + k * period`` of the monotonic clock. A scan that comes late is done once; the ones it covered are skipped and
+   counted, never caught up.
+2. A device's refusal (an exception) is a quality. A block refused for its address is halved until only the tags that the device does not have are Bad.
+3. A source time is the middle of request and answer; Modbus carries none.
+4. A write goes out once. Read back equal it is confirmed; whatever cuts it short after it was sent leaves its outcome unknown.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from drivers.metrics import DriverMetrics
+from drivers.modbus.client import ModbusClient
+from drivers.modbus.decode import BlockDecoder
+from drivers.modbus.encode import encode
+from drivers.modbus.frames import ModbusException
+from drivers.modbus.plan import Block, Point, ScanClass, plan, points_of
+from drivers.session import WriteOutcome, WriteStatus
+from plant import times
+from plant.batch import Batch, SampleBatch, TextBatch
+from plant.command import CommandValue
+from plant.device import Encoding, ModbusAddress, ModbusDevice
+from plant.errors import DeviceProtocolError, DeviceUnreachable
+from plant.quality import Quality, is_good
+from plant.tag import Tag
+
+_FLOAT32_TOLERANCE: Final = 1e-6
+"""Relative; a read-back differs from what was written by the rounding of the register's type and the scale."""
+
+
+@dataclass(slots=True)
+class _DecodedBlock:
+    block: Block
+    decoder: BlockDecoder
+
+
+@dataclass(slots=True)
+class _Class:
+    """A scan class at run time; ``due`` is seconds of the monotonic clock."""
+
+    period: float
+    blocks: list[_DecodedBlock]
+    due: float
+
+
+class ModbusSession:
+    """Satisfies ``drivers.session.Session``."""
+
+    def __init__(self, client: ModbusClient, classes: Sequence[ScanClass], metrics: DriverMetrics) -> None:
+        self._client = client
+        self._metrics = metrics
+        now = time.monotonic()
+        self._classes = [_Class(scan.period, [_DecodedBlock(block, BlockDecoder(block)) for block in scan.blocks], now) for scan in classes]
+
+    @property
+    def latency(self) -> float | None:
+        return self._client.latency
+
+    @property
+    def clock_offset(self) -> float | None:
+        return None
+
+    async def batches(self) -> AsyncGenerator[Batch, None]:
+        """The scans, one ``SampleBatch`` and one ``TextBatch`` each at the most. See ``drivers.session``."""
+        while self._classes:
+            due = min(self._classes, key=lambda scan: scan.due)
+            await asyncio.sleep(max(0.0, due.due - time.monotonic()))
+            for batch in await self._scan(due):
+                yield batch
+            self._next(due)
+        await asyncio.Event().wait()  # a device without tags has nothing to say
+
+    def _next(self, scan: _Class) -> None:
+        late = int((time.monotonic() - scan.due) // scan.period)
+        if late > 0:
+            self._metrics.overran(late)
+        scan.due += (late + 1) * scan.period
+
+    async def _scan(self, scan: _Class) -> list[Batch]:
+        numbers: list[SampleBatch] = []
+        texts: list[TextBatch] = []
+        blocks = list(scan.blocks)
+        while blocks:
+            decoded = blocks.pop(0)
+            answer, at = await self._client.read(decoded.block.table, decoded.block.address, decoded.block.count)
+            if isinstance(answer, ModbusException):
+                halves = decoded.block.halves() if answer.is_about_address else None
+                if halves is not None:
+                    split = [_DecodedBlock(half, BlockDecoder(half)) for half in halves]
+                    place = scan.blocks.index(decoded)
+                    scan.blocks[place : place + 1] = split
+                    blocks[:0] = split
+                    continue
+                numbers.append(SampleBatch.of_one_time(decoded.decoder.tag_id, at, np.nan, answer.quality))
+                texts.append(TextBatch.without_value(decoded.decoder.text_ids, at, answer.quality))
+            else:
+                numbers.append(decoded.decoder.numbers(answer, at))
+                texts.append(decoded.decoder.texts(answer, at))
+        batches: list[Batch] = [SampleBatch.concatenate(numbers), TextBatch.concatenate(texts)]
+        return [batch for batch in batches if len(batch)]
+
+    async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
+        """Writes once and reads back. See ``drivers.session``."""
+        address = tag.source
+        if not isinstance(address, ModbusAddress) or not address.table.is_writable or (address.encoding is Encoding.BIT and not address.table.is_bit):
+            return WriteOutcome(WriteStatus.NOT_SENT, f"{tag.name} has no register that can be written", Quality.BAD_NOT_WRITABLE)
+        try:
+            data = encode(address, value)
+        except ValueError as error:
+            return WriteOutcome(WriteStatus.NOT_SENT, str(error), Quality.BAD_OUT_OF_RANGE)
+        try:
+            refused = await self._client.write(address.table, address.address, data)
+        except (DeviceUnreachable, DeviceProtocolError) as error:
+            return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {error}", Quality.BAD_COMMUNICATION_ERROR)
+        if refused is not None:
+            return WriteOutcome(WriteStatus.REJECTED, f"the device refused it: {refused}", refused.quality)
+        return await self._read_back(Point(tag, address), value)
+
+    async def _read_back(self, point: Point, value: CommandValue) -> WriteOutcome:
+        address = point.address
+        block = Block(address.table, address.address, address.length, (point,))
+        try:
+            answer, _ = await self._client.read(block.table, block.address, block.count)
+        except (DeviceUnreachable, DeviceProtocolError) as error:
+            return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and could not be read back: {error}", Quality.BAD_COMMUNICATION_ERROR)
+        if isinstance(answer, ModbusException):
+            return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and refused to be read back: {answer}", answer.quality)
+        decoder = BlockDecoder(block)
+        read: CommandValue
+        if address.encoding is Encoding.STRING:
+            texts = decoder.texts(answer, times.now())
+            read, quality = str(texts.value[0]), int(texts.quality[0])
+            is_equal = read == value
+        else:
+            numbers = decoder.numbers(answer, times.now())
+            read, quality = float(numbers.value[0]), int(numbers.quality[0])
+            is_equal = not isinstance(value, str) and abs(read - value) <= max(_FLOAT32_TOLERANCE * abs(value), abs(address.scale) / 2)
+            if address.encoding in {Encoding.FLOAT32, Encoding.FLOAT64}:
+                is_equal = not isinstance(value, str) and abs(read - value) <= _FLOAT32_TOLERANCE * max(abs(value), abs(address.offset))
+        if is_equal and is_good(quality):
+            return WriteOutcome(WriteStatus.CONFIRMED, "written and read back", Quality.GOOD, read)
+        return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and reads {read!r}", quality, read)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+async def open_modbus(device: ModbusDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> ModbusSession:
+    """Satisfies ``drivers.session.OpenSession``."""
+    client = await ModbusClient.connect(device, metrics)
+    return ModbusSession(client, plan(device, points_of(tags)), metrics)

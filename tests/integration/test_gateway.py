@@ -1,0 +1,198 @@
+"""The gateway between a real Modbus device and a real nats-server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from plant import times
+from plant.batch import Batch, SampleBatch, TextBatch
+from plant.command import Command, CommandResult, CommandState
+from plant.envelope import Envelope, unseal
+from plant.event import Event
+from plant.ledger import GapCause, gap_of_event
+from plant.quality import Quality
+from plant.site import Site
+from services.bus import Bus, NoResponder, provision, subjects
+from services.bus.messages import decode_command_result, decode_device_status, decode_event, encode_command
+from services.gateway import Gateway
+from tests.modbus_device import LOT, PRESSURE, SET_POINT, TAGS, ModbusTestDevice
+from tests.nats_server import NatsServer
+
+
+class Heard:
+    """Everything that came on the bus, in order."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[Batch, Envelope]] = []
+        self.events: list[Event] = []
+        self.states: list[str] = []
+
+    async def sample(self, subject: str, data: bytes) -> None:
+        self.batches.append(unseal(data))
+
+    async def event(self, subject: str, data: bytes) -> None:
+        self.events.append(decode_event(data))
+
+    async def status(self, subject: str, data: bytes) -> None:
+        self.states.append(decode_device_status(data).state.value)
+
+    def samples(self, tag_id: int) -> list[tuple[int, float, int]]:
+        """(time, value, quality) of a tag."""
+        rows = []
+        for batch, _ in self.batches:
+            if isinstance(batch, SampleBatch):
+                mine = batch.select(batch.tag_id == tag_id)
+                rows += list(zip(mine.time.tolist(), mine.value.tolist(), mine.quality.tolist(), strict=True))
+        return rows
+
+
+async def until(condition: Callable[[], bool], deadline: float = 30.0) -> None:
+    async with asyncio.timeout(deadline):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def gateway_of(device: ModbusTestDevice, server: NatsServer) -> AsyncIterator[tuple[Bus, Heard]]:
+    heard = Heard()
+    async with await server.connect("listener") as bus, await server.connect("gateway") as its_bus:
+        await provision(bus)
+        await bus.subscribe(subjects.ALL_SAMPLES, heard.sample)
+        await bus.subscribe(subjects.ALL_EVENTS, heard.event)
+        await bus.subscribe(subjects.ALL_STATUS, heard.status)
+        stop = asyncio.Event()
+        gateway = Gateway(Site("test", {"MB-TST-01": device.device}, TAGS), its_bus, CollectorRegistry())
+        task = asyncio.create_task(gateway.run(stop))
+        try:
+            yield bus, heard
+        finally:
+            stop.set()
+            await asyncio.wait_for(task, 30)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    async with NatsServer(tmp_path / "nats") as running:
+        yield running
+
+
+@pytest.fixture
+async def device() -> AsyncIterator[ModbusTestDevice]:
+    async with ModbusTestDevice() as running:
+        yield running
+
+
+def command(value: float, *, identity: str = "c1", expires_in: float = 30.0) -> bytes:
+    expires = times.now() + round(expires_in * times.MICROSECONDS)
+    return encode_command(Command(identity, SET_POINT.name, value, "test", "admin", expires))
+
+
+async def ask(bus: Bus, request: bytes) -> CommandResult:
+    return decode_command_result(await bus.request(subjects.command("SEP", "MB-TST-01"), request, deadline=10))
+
+
+async def test_values_arrive_with_quality_and_sequence(device: ModbusTestDevice, server: NatsServer) -> None:
+    async with gateway_of(device, server) as (_, heard):
+        await until(lambda: len(heard.batches) >= 2)
+    assert [(value, quality) for _, value, quality in heard.samples(PRESSURE.id)][:1] == [(5.25, Quality.GOOD)]
+    texts = [batch for batch, _ in heard.batches if isinstance(batch, TextBatch)]
+    assert (texts[0].tag_id.tolist(), texts[0].value.tolist()) == ([LOT.id], ["LOT-0001"])
+    assert [envelope.sequence for _, envelope in heard.batches] == list(range(len(heard.batches)))
+    assert len({envelope.epoch for _, envelope in heard.batches}) == 1
+
+
+async def test_a_confirmed_write_is_read_back_and_comes_as_a_sample(device: ModbusTestDevice, server: NatsServer) -> None:
+    async with gateway_of(device, server) as (bus, heard):
+        await until(lambda: bool(heard.batches))
+        result = await ask(bus, command(8.0))
+        assert (result.state, result.read_back) == (CommandState.DONE, 8.0)
+        await until(lambda: heard.samples(SET_POINT.id)[-1][1] == 8.0)
+    assert device.writes == 1
+
+
+async def test_a_command_asked_for_twice_is_written_once(device: ModbusTestDevice, server: NatsServer) -> None:
+    async with gateway_of(device, server) as (bus, heard):
+        await until(lambda: bool(heard.batches))
+        request = command(8.0)
+        first, second = await asyncio.gather(ask(bus, request), ask(bus, request))
+        third = await ask(bus, request)
+    assert first == second == third
+    assert device.writes == 1
+
+
+@pytest.mark.parametrize(
+    ("request_of", "state"),
+    [
+        (lambda: command(8.0, expires_in=-0.001), CommandState.EXPIRED),
+        (lambda: command(100.5), CommandState.REJECTED),
+        (lambda: encode_command(Command("c", PRESSURE.name, 1.0, "", "admin", times.now() + 10_000_000)), CommandState.REJECTED),
+        (lambda: encode_command(Command("c", "SEP.COL101.XX101", 1.0, "", "admin", times.now() + 10_000_000)), CommandState.REJECTED),
+        (lambda: b"garbage", CommandState.REJECTED),
+    ],
+)
+async def test_what_may_not_be_written_is_not_written(
+    device: ModbusTestDevice, server: NatsServer, request_of: Callable[[], bytes], state: CommandState
+) -> None:
+    async with gateway_of(device, server) as (bus, heard):
+        await until(lambda: bool(heard.batches))
+        assert (await ask(bus, request_of())).state is state
+    assert device.writes == 0
+
+
+async def test_with_the_device_cut_off_nothing_is_written_now_or_later(device: ModbusTestDevice, server: NatsServer) -> None:
+    async with gateway_of(device, server) as (bus, heard):
+        await until(lambda: bool(heard.batches))
+        await device.stop()
+        await until(lambda: heard.states[-1:] == ["down"])
+        assert (await ask(bus, command(8.0))).state is CommandState.FAILED
+        await device.start()
+        await until(lambda: heard.states[-1:] == ["up"], 60)
+        await until(lambda: heard.samples(SET_POINT.id)[-1][1:] == (9.5, Quality.GOOD))
+    assert device.writes == 0
+
+
+async def test_a_lost_link_is_one_bad_sample_a_tag_and_a_row_of_the_ledger(device: ModbusTestDevice, server: NatsServer) -> None:
+    async with gateway_of(device, server) as (_, heard):
+        await until(lambda: bool(heard.batches))
+        await device.stop()
+        await until(lambda: len(heard.events) == 1)
+        await device.start()
+        await until(lambda: len(heard.events) == 2, 60)
+        await until(lambda: heard.samples(PRESSURE.id)[-1][2] == Quality.GOOD)
+    qualities = [quality for _, _, quality in heard.samples(PRESSURE.id)]
+    assert qualities == [Quality.GOOD, Quality.BAD_NO_COMMUNICATION, Quality.GOOD]
+    assert np.isnan(heard.samples(PRESSURE.id)[1][1]), "the last good value is not told again"
+    lost, back = (gap_of_event(event) for event in heard.events)
+    assert (lost.cause, lost.end, lost.start) == (GapCause.LINK_LOST, None, back.start)
+    assert back.end is not None
+    assert back.end > back.start
+
+
+async def test_what_the_bus_does_not_take_waits_and_arrives_in_order(device: ModbusTestDevice, server: NatsServer) -> None:
+    async with gateway_of(device, server) as (bus, heard):
+        await until(lambda: bool(heard.batches))
+        await server.kill()
+        await asyncio.sleep(1.5)
+        await server.start()
+        await until(lambda: bus.connected)
+        await ask_until_done(bus, command(7.0))
+        await until(lambda: heard.samples(SET_POINT.id)[-1][1] == 7.0)
+        info = await bus.streams.stream_info(subjects.SAMPLES_STREAM)
+        stored = [unseal((await bus.streams.get_msg(subjects.SAMPLES_STREAM, number)).data or b"")[1] for number in range(1, info.state.messages + 1)]
+    assert [envelope.sequence for envelope in stored] == list(range(len(stored)))
+
+
+async def ask_until_done(bus: Bus, request: bytes) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                assert (await ask(bus, request)).state is CommandState.DONE
+            except NoResponder:
+                await asyncio.sleep(0.1)
+            else:
+                return
