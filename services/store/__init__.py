@@ -1,5 +1,6 @@
 """The store: history, ledger, events and accounts in a database."""
 
 from services.store.interface import Account, Commit, CommitReport, Store
+from services.store.opening import open_store
 
-__all__ = ["Account", "Commit", "CommitReport", "Store"]
+__all__ = ["Account", "Commit", "CommitReport", "Store", "open_store"]

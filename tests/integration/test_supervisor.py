@@ -65,7 +65,7 @@ def spec(folder: Path, name: str, program: str = WELL_BEHAVED, *, ready_deadline
 
 
 def read(file: Path) -> Mapping[str, object]:
-    return json.loads(file.read_text()) if file.exists() else {}  # type: ignore[no-any-return]  # what the programs above write
+    return json.loads(file.read_text()) if file.exists() else {}
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monazite.data_folder import DataFolder, FolderLock
-from plant.errors import ConfigurationError
+from plant import ConfigurationError
 
 
 def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:

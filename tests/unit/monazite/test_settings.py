@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from monazite.settings import Settings, environment_variables, load_settings, variable_of
-from plant.errors import ConfigurationError
+from plant import ConfigurationError
 
 
 @pytest.fixture(autouse=True)

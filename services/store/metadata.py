@@ -1,0 +1,153 @@
+"""Tags, events and accounts: the tables that are not history, the same on every database, through SQLAlchemy."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, Float, Integer, MetaData, String, Table, Text, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from plant.errors import ConfigurationError, Problem, StoreUnavailable
+from plant.event import Event
+from plant.tag import Tag
+from services.store.interface import Account
+
+_metadata = MetaData()
+
+_tag = Table(
+    "tag",
+    _metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String, nullable=False, unique=True),
+    Column("area", String, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("data_type", String, nullable=False),
+    Column("engineering_unit", String, nullable=False),
+    Column("eu_low", Float),
+    Column("eu_high", Float),
+    Column("stepped", Boolean, nullable=False),
+    Column("device", String, nullable=False),
+)
+
+_event = Table(
+    "event",
+    _metadata,
+    Column("id", String, primary_key=True),
+    Column("time", BigInteger, nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("user", String, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+_account = Table(
+    "account",
+    _metadata,
+    Column("name", String, primary_key=True),
+    Column("password_hash", String, nullable=False),
+    Column("role", String, nullable=False),
+)
+
+
+class Metadata:
+    """The tables over one engine. Errors of the database are ``StoreUnavailable``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._insert = sqlite_insert if engine.dialect.name == "sqlite" else postgresql_insert
+
+    def create(self) -> None:
+        """Makes the tables that are missing."""
+        with self._transaction() as connection:
+            _metadata.create_all(connection)
+
+    def register_tags(self, tags: Sequence[Tag]) -> None:
+        """Brings the tag table to ``tags``; tags that left the site stay, their history is readable by name.
+
+        Raises:
+            ConfigurationError: an id or a name is another tag's.
+        """
+        with self._transaction() as connection:
+            names = {row.id: row.name for row in connection.execute(select(_tag.c.id, _tag.c.name))}
+            ids = {name: tag_id for tag_id, name in names.items()}
+            problems = []
+            for tag in tags:
+                if names.get(tag.id, tag.name) != tag.name:
+                    mend = f"give {tag.name} an id that was never used"
+                    problems.append(Problem("tags.csv", None, "id", f"id {tag.id} of {tag.name} keeps the history of {names[tag.id]}", mend))
+                elif ids.get(tag.name, tag.id) != tag.id:
+                    mend = f"give it back the id {ids[tag.name]}"
+                    problems.append(Problem("tags.csv", None, "id", f"{tag.name} has id {tag.id}, its history is kept under {ids[tag.name]}", mend))
+            if problems:
+                raise ConfigurationError(problems)
+            for tag in tags:
+                row = _row_of(tag)
+                if tag.id in names:
+                    connection.execute(update(_tag).where(_tag.c.id == tag.id).values(**row))
+            new = [_row_of(tag) for tag in tags if tag.id not in names]
+            if new:
+                connection.execute(insert(_tag), new)
+
+    def save_events(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        rows = [
+            {
+                "id": event.id,
+                "time": event.time,
+                "kind": event.kind,
+                "subject": event.subject,
+                "user": event.user,
+                "detail": json.dumps(dict(event.detail), sort_keys=True),
+            }
+            for event in events
+        ]
+        with self._transaction() as connection:
+            connection.execute(self._insert(_event).on_conflict_do_nothing(), rows)
+
+    def events(self, start: int, end: int, limit: int) -> Sequence[Event]:
+        query = select(_event).where(_event.c.time >= start, _event.c.time < end).order_by(_event.c.time, _event.c.id).limit(limit)
+        with self._transaction() as connection:
+            return [Event(row.id, row.time, row.kind, row.subject, row.user, json.loads(row.detail)) for row in connection.execute(query)]
+
+    def account(self, name: str) -> Account | None:
+        with self._transaction() as connection:
+            row = connection.execute(select(_account).where(_account.c.name == name)).one_or_none()
+        return None if row is None else Account(row.name, row.password_hash, row.role)
+
+    def save_account(self, account: Account) -> None:
+        row = {"name": account.name, "password_hash": account.password_hash, "role": account.role}
+        with self._transaction() as connection:
+            connection.execute(self._insert(_account).values(**row).on_conflict_do_update(index_elements=["name"], set_=row))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeout) as error:
+            raise StoreUnavailable(str(error).splitlines()[0]) from error
+
+
+def _row_of(tag: Tag) -> dict[str, object]:
+    low, high = tag.eu_range or (None, None)
+    return {
+        "id": tag.id,
+        "name": tag.name,
+        "area": tag.area,
+        "unit": tag.unit,
+        "description": tag.description,
+        "data_type": tag.data_type.value,
+        "engineering_unit": tag.engineering_unit,
+        "eu_low": low,
+        "eu_high": high,
+        "stepped": tag.is_stepped,
+        "device": tag.device,
+    }

@@ -1,0 +1,32 @@
+"""What every store does with columns before it writes them: pure."""
+
+from typing import Final, TypeVar
+
+import numpy as np
+
+from plant.batch import SampleBatch, TextBatch
+from plant.errors import Unstorable
+
+FIRST_TIME: Final = -62_135_596_800_000_000
+"""Year 1, UTC microseconds: what calendars of Python and SQL share begins here."""
+
+LAST_TIME: Final = 253_402_300_799_999_999
+"""End of year 9999."""
+
+BatchT = TypeVar("BatchT", SampleBatch, TextBatch)
+
+
+def distinct(batch: BatchT) -> BatchT:
+    """The batch with each (tag, time) once, the last one; ordered by tag and time, as the tables are."""
+    if not len(batch):
+        return batch
+    order = np.lexsort((batch.time, batch.tag_id))  # stable: of equals, the last arrival stands last
+    tag_id, time = batch.tag_id[order], batch.time[order]
+    last = np.append((tag_id[1:] != tag_id[:-1]) | (time[1:] != time[:-1]), True)
+    return batch.select(order[last])
+
+
+def check_storable(batch: SampleBatch | TextBatch) -> None:
+    """Raises ``Unstorable`` when a time lies outside the years 1 to 9999."""
+    if len(batch) and (int(batch.time.min()) < FIRST_TIME or int(batch.time.max()) > LAST_TIME):
+        raise Unstorable("a source time lies outside the years 1 to 9999")

@@ -1,0 +1,65 @@
+"""Databases for tests: a real PostgreSQL, started once a run, with a fresh database for each test that asks for one."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from tests.postgres import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres_server_dsn() -> Iterator[str]:
+    """A server that may create databases: the one named by ``MONAZITE_TEST_POSTGRES_DSN``, else one of our own."""
+    given = os.environ.get("MONAZITE_TEST_POSTGRES_DSN")
+    if given:
+        yield given
+        return
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server.dsn
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_server_dsn: str) -> Iterator[str]:
+    """A fresh database on plain PostgreSQL, dropped afterwards."""
+    yield from _fresh_database(postgres_server_dsn)
+
+
+@pytest.fixture
+def timescale_url() -> Iterator[str]:
+    """A fresh database on PostgreSQL with TimescaleDB."""
+    given = os.environ.get("MONAZITE_TEST_TIMESCALE_DSN")
+    if not given:
+        pytest.skip("no registry carries TimescaleDB: set MONAZITE_TEST_TIMESCALE_DSN to a server that has it")
+    yield from _fresh_database(given)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/history.sqlite"
+
+
+@pytest.fixture(params=["sqlite", "postgres", "timescale"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, empty store of each kind in turn."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+def _fresh_database(server: str) -> Iterator[str]:
+    name = f"monazite_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        info = connection.info
+        yield f"postgresql://{info.user}{f':{info.password}' if info.password else ''}@{info.host}:{info.port}/{name}"
+    with psycopg.connect(make_conninfo(server), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

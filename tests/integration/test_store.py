@@ -1,0 +1,321 @@
+"""The store suite: what every store does, on every database there is."""
+
+import math
+import resource
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+
+from plant import times
+from plant.batch import SampleBatch, TextBatch
+from plant.errors import ConfigurationError, StoreUnavailable, Unstorable
+from plant.event import Event
+from plant.ledger import Gap, GapCause, Position
+from plant.quality import Quality
+from plant.tag import DataType
+from services.store import Account, Commit, CommitReport, Store, open_store
+from tests.postgres import PostgresServer
+from tests.samples import batch_of, make_tag, rows_of
+
+TAGS = [make_tag(1), make_tag(2, "SEP.COL101.PT102"), make_tag(3, "SEP.COL101.UY101", data_type=DataType.STRING)]
+BAD = int(Quality.BAD_NO_COMMUNICATION)
+EVER = (-(2**60), 2**60)
+T0 = times.parse_time("2026-11-23T04:00:00Z", 0)
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    opened = open_store(store_url)
+    opened.prepare(TAGS)
+    yield opened
+    opened.close()
+
+
+def numbers(*rows: tuple[int, int, float, int]) -> Commit:
+    return Commit(batch_of(rows), TextBatch.empty())
+
+
+def all_rows(store: Store, tag_id: int = 1) -> list[tuple[int, int, float, int]]:
+    return rows_of(store.samples(tag_id, *EVER, 1000))
+
+
+def test_samples_come_back_as_they_were_and_in_order(store: Store) -> None:
+    rows = [(1, T0 + 1, 1.5, 0), (1, T0 - 5, -math.inf, BAD), (2, T0, 7.0, 0), (1, T0 + 3, 1e-300, 0x4093)]
+    assert store.commit(numbers(*rows)) == CommitReport(4, 0, 0)
+    assert all_rows(store) == sorted(row for row in rows if row[0] == 1)
+    assert all_rows(store, 2) == [(2, T0, 7.0, 0)]
+
+
+def test_nan_is_a_value_like_another(store: Store) -> None:
+    store.commit(numbers((1, T0, math.nan, BAD)))
+    assert store.commit(numbers((1, T0, math.nan, BAD))) == CommitReport(0, 1, 0)
+    (row,) = all_rows(store)
+    assert math.isnan(row[2])
+    assert row[3] == BAD
+
+
+def test_text_comes_back_as_it_was(store: Store) -> None:
+    batch = TextBatch.of([3, 3, 3], [T0, T0 + 1, T0 + 2], ["LOT-1", "", "größer ☃"], [0, BAD, 0])
+    store.commit(Commit(SampleBatch.empty(), batch))
+    back = store.texts(3, *EVER, 10)
+    assert (back.time.tolist(), back.value.tolist(), back.quality.tolist()) == (batch.time.tolist(), batch.value.tolist(), batch.quality.tolist())
+
+
+def test_from_is_included_and_to_is_not(store: Store) -> None:
+    store.commit(numbers(*((1, T0 + second, float(second), 0) for second in range(10))))
+    assert store.samples(1, T0 + 2, T0 + 5, 100).value.tolist() == [2, 3, 4]
+    assert store.samples(1, T0 + 2, T0 + 9, 3).value.tolist() == [2, 3, 4]
+    assert len(store.samples(1, T0 + 5, T0 + 5, 100)) == 0
+    assert len(store.samples(99, *EVER, 100)) == 0
+
+
+def test_bounds_are_found_on_both_sides(store: Store) -> None:
+    store.commit(numbers((1, T0, 1.0, 0), (1, T0 + 10, 2.0, 0)))
+    store.commit(Commit(SampleBatch.empty(), TextBatch.of([3], [T0], ["LOT-1"], [0])))
+    assert store.sample_before(1, T0).value.tolist() == [1.0]
+    assert store.sample_before(1, T0 + 9).value.tolist() == [1.0]
+    assert len(store.sample_before(1, T0 - 1)) == 0
+    assert store.sample_after(1, T0).value.tolist() == [2.0]
+    assert len(store.sample_after(1, T0 + 10)) == 0
+    assert store.text_before(3, T0 + 5).value.tolist() == ["LOT-1"]
+    assert store.text_after(3, T0 - 5).value.tolist() == ["LOT-1"]
+
+
+def test_writing_again_changes_nothing(store: Store) -> None:
+    rows = [(1, T0 + second, float(second), 0) for second in range(20)]
+    texts = TextBatch.of([3], [T0], ["LOT-1"], [0])
+    assert store.commit(Commit(batch_of(rows), texts)) == CommitReport(21, 0, 0)
+    assert store.commit(Commit(batch_of([*rows, (1, T0 + 20, 20.0, 0)]), texts)) == CommitReport(1, 21, 0)
+    assert len(all_rows(store)) == 21
+
+
+def test_of_doubles_in_one_commit_the_last_counts(store: Store) -> None:
+    assert store.commit(numbers((1, T0, 1.0, 0), (2, T0, 5.0, 0), (1, T0, 2.0, 0))) == CommitReport(2, 0, 0)
+    assert all_rows(store) == [(1, T0, 2.0, 0)]
+
+
+def test_another_value_at_the_same_time_is_a_revision(store: Store, store_url: str) -> None:
+    store.commit(Commit(batch_of([(1, T0, 1.0, 0)]), TextBatch.of([3], [T0], ["LOT-1"], [0])))
+    again = Commit(batch_of([(1, T0, 1.0, BAD), (1, T0 + 1, 3.0, 0)]), TextBatch.of([3], [T0], ["LOT-2"], [0]))
+    assert store.commit(again) == CommitReport(1, 0, 2)
+    assert all_rows(store) == [(1, T0, 1.0, BAD), (1, T0 + 1, 3.0, 0)]
+    query = "SELECT tag_id, old_value, old_text, old_quality, new_value, new_text, new_quality FROM sample_revision ORDER BY tag_id"
+    if store_url.startswith("sqlite"):
+        with sqlite3.connect(store_url.removeprefix("sqlite:///")) as connection:
+            revisions = connection.execute(query).fetchall()
+        connection.close()
+    else:
+        with psycopg.connect(store_url) as server:
+            revisions = server.execute(query).fetchall()
+    assert revisions == [(1, 1.0, None, 0, 1.0, None, BAD), (3, None, "LOT-1", 0, None, "LOT-2", 0)]
+
+
+@pytest.mark.parametrize("year", ["0001-01-01", "1970-01-01", "2020-03-09", "2106-02-07", "9999-12-31"])
+def test_any_year_of_the_calendar_is_stored(store: Store, year: str) -> None:
+    time = times.parse_time(f"{year}T10:14:33.000001Z", 0)
+    store.commit(numbers((1, time, 1.0, 0)))
+    assert all_rows(store) == [(1, time, 1.0, 0)]
+
+
+@pytest.mark.parametrize("time", [2**62, -(2**62)])
+def test_a_time_outside_the_calendar_is_refused_and_nothing_is_written(store: Store, time: int) -> None:
+    with pytest.raises(Unstorable, match="years 1 to 9999"):
+        store.commit(numbers((2, T0, 1.0, 0), (1, time, 1.0, 0)))
+    assert all_rows(store, 2) == []
+
+
+def test_samples_positions_and_gaps_are_one_transaction(store: Store) -> None:
+    position = Position("MB-SEP-01", 1, 5, T0)
+    gap = Gap("MB-SEP-01", T0, T0 + 5, GapCause.BATCH_LOST)
+    store.commit(Commit(batch_of([(1, T0, 1.0, 0)]), TextBatch.empty(), [position], [gap]))
+    assert store.positions() == {"MB-SEP-01": position}
+    assert list(store.gaps(*EVER)) == [gap]
+    moved = Position("MB-SEP-01", 2, 0, T0 + 9)
+    too_late = Gap("MB-SEP-01", 2**62, None, GapCause.BATCH_LOST)
+    with pytest.raises((Unstorable, OverflowError)):
+        store.commit(Commit(batch_of([(1, 2**62, 2.0, 0)]), TextBatch.empty(), [moved], [too_late]))
+    assert store.positions() == {"MB-SEP-01": position}
+    assert all_rows(store) == [(1, T0, 1.0, 0)]
+
+
+def test_a_gap_told_again_is_the_same_row(store: Store) -> None:
+    store.save_gap(Gap("MB-SEP-01", T0, None, GapCause.LINK_LOST))
+    assert [gap.end for gap in store.gaps(T0 + 1000, T0 + 2000)] == [None]
+    store.save_gap(Gap("MB-SEP-01", T0, T0 + 50, GapCause.LINK_LOST, recovered=True))
+    assert list(store.gaps(*EVER)) == [Gap("MB-SEP-01", T0, T0 + 50, GapCause.LINK_LOST, recovered=True)]
+    assert list(store.gaps(T0 + 1000, T0 + 2000)) == []
+
+
+def test_the_snapshot_keeps_the_newest_of_each_tag(store: Store) -> None:
+    store.save_snapshot(batch_of([(1, T0, 1.0, 0), (2, T0, 2.0, BAD)]), TextBatch.of([3], [T0], ["LOT-1"], [0]))
+    store.save_snapshot(batch_of([(1, T0 + 1, 9.0, 0)]), TextBatch.empty())
+    samples, texts = store.snapshot()
+    assert rows_of(samples) == [(1, T0 + 1, 9.0, 0), (2, T0, 2.0, BAD)]
+    assert texts.value.tolist() == ["LOT-1"]
+
+
+def test_events_are_kept_once(store: Store) -> None:
+    events = [Event(f"e{number}", T0 + number, "command.done", "SEP.COL101.FIC101.SP", "admin", {"value": 8.0, "none": None}) for number in range(3)]
+    store.save_events(events)
+    store.save_events(events[1:])
+    assert list(store.events(T0, T0 + 2, 10)) == events[:2]
+    assert list(store.events(*EVER, 1)) == events[:1]
+
+
+def test_accounts_are_found_by_name(store: Store) -> None:
+    assert store.account("admin") is None
+    store.save_account(Account("admin", "$argon2id$1", "admin"))
+    store.save_account(Account("admin", "$argon2id$2", "admin"))
+    assert store.account("admin") == Account("admin", "$argon2id$2", "admin")
+
+
+def test_preparing_again_keeps_everything(store: Store) -> None:
+    store.commit(numbers((1, T0, 1.0, 0)))
+    store.prepare([*TAGS, make_tag(4, "SEP.COL101.PT104")])
+    assert all_rows(store) == [(1, T0, 1.0, 0)]
+
+
+def test_an_id_is_never_given_to_another_tag(store: Store) -> None:
+    with pytest.raises(ConfigurationError, match=r"id 1 of SEP\.COL101\.XX101 keeps the history of SEP\.COL101\.PT101"):
+        store.prepare([make_tag(1, "SEP.COL101.XX101")])
+    with pytest.raises(ConfigurationError, match=r"SEP\.COL101\.PT101 has id 9, its history is kept under 1"):
+        store.prepare([make_tag(9, "SEP.COL101.PT101")])
+
+
+def test_reading_goes_on_while_something_is_written(store: Store, store_url: str) -> None:
+    reader = open_store(store_url)
+    failures: list[Exception] = []
+
+    def write() -> None:
+        try:
+            for number in range(50):
+                store.commit(numbers(*((1, T0 + 1000 * number + row, 1.0, 0) for row in range(100))))
+        except StoreUnavailable as error:
+            failures.append(error)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    counts = []
+    while writer.is_alive():
+        counts.append(len(reader.samples(1, *EVER, 10_000)))
+    writer.join()
+    reader.close()
+    assert not failures
+    assert counts == sorted(counts)
+    assert all(count % 100 == 0 for count in counts), "a commit is seen whole or not at all"
+
+
+def test_a_large_commit_of_columns(store: Store) -> None:
+    count = 50_000
+    batch = SampleBatch(
+        np.repeat(np.array([1, 2], np.int32), count // 2),
+        np.arange(T0, T0 + count, dtype=np.int64),
+        np.arange(count, dtype=np.float64),
+        np.zeros(count, np.int16),
+    )
+    assert store.commit(Commit(batch, TextBatch.empty())).inserted == count
+    back = store.samples(2, *EVER, count)
+    assert np.array_equal(back.value, np.arange(count // 2, count))
+
+
+def test_what_was_found_is_said(store: Store, store_url: str) -> None:
+    assert store.features["product"] == ("SQLite" if store_url.startswith("sqlite") else "PostgreSQL")
+
+
+@pytest.mark.parametrize("url", ["mysql://x", "sqlite://", "sqlite:///", "", "postgres"])
+def test_a_url_that_names_no_store_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="write sqlite:///FILE or postgresql://"):
+        open_store(url)
+
+
+def test_a_folder_that_is_not_there_is_said() -> None:
+    with pytest.raises(ConfigurationError, match="make the folder"):
+        open_store("sqlite:////nowhere/at/all/history.sqlite")
+
+
+def test_postgresql_that_dies_is_unavailable_and_comes_back_with_everything() -> None:
+    server = PostgresServer()
+    try:
+        server.start()
+        store = open_store(server.dsn)
+        store.prepare(TAGS)
+        store.commit(numbers((1, T0, 1.0, 0)))
+        server.kill()
+        with pytest.raises(StoreUnavailable):
+            store.commit(numbers((1, T0 + 1, 2.0, 0)))
+        with pytest.raises(StoreUnavailable):
+            store.samples(1, *EVER, 10)
+        with pytest.raises(StoreUnavailable):
+            store.account("admin")
+        server.start()
+        assert store.commit(numbers((1, T0 + 1, 2.0, 0))).inserted == 1
+        assert len(all_rows(store)) == 2
+        assert store.account("admin") is None
+        store.close()
+    finally:
+        server.close()
+
+
+def test_text_that_postgresql_cannot_hold_is_refused_for_good(postgres_url: str) -> None:
+    store = open_store(postgres_url)
+    store.prepare(TAGS)
+    with pytest.raises(Unstorable):
+        store.commit(Commit(batch_of([(1, T0, 1.0, 0)]), TextBatch.of([3], [T0], ["a\0b"], [0])))
+    assert all_rows(store) == []
+    store.close()
+
+
+_FULL_DISK = """
+import resource, sys
+from plant.errors import StoreUnavailable
+from services.store import open_store
+from tests.integration.test_store import T0, TAGS, all_rows, numbers
+store = open_store(sys.argv[1])
+store.prepare(TAGS)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+written = 0
+try:
+    while written < 10_000_000:
+        store.commit(numbers(*((1, T0 + written + row, 1.0, 0) for row in range(1000))))
+        written += 1000
+except StoreUnavailable as error:
+    print("unavailable:", error)
+assert len(store.samples(1, T0, T0 + 2**40, 10_000_000)) == written
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert store.commit(numbers((1, T0 - 1, 1.0, 0))).inserted == 1
+print("whole:", written)
+"""
+
+
+def test_sqlite_on_a_full_disk_keeps_what_was_committed_and_goes_on_when_there_is_room(sqlite_url: str) -> None:
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
+    root = Path(__file__).parents[2]
+    ran = subprocess.run([sys.executable, "-c", _FULL_DISK, sqlite_url], capture_output=True, text=True, cwd=root, timeout=100, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "unavailable:" in ran.stdout
+    assert "whole: 0" not in ran.stdout
+
+
+def test_grafanas_reader_sees_history_and_no_account(postgres_url: str) -> None:
+    role = "monazite_reader"
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        if owner.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
+            owner.execute("CREATE ROLE monazite_reader LOGIN")
+    store = open_store(postgres_url)
+    store.prepare(TAGS)
+    store.commit(numbers((1, T0, 1.0, 0)))
+    store.close()
+    address = postgres_url.rpartition("@")[2]
+    with psycopg.connect(f"postgresql://{role}@{address}", autocommit=True) as reader:
+        assert reader.execute("SELECT tag, unit, value, quality_name FROM sample_view").fetchall() == [("SEP.COL101.PT101", "bar", 1.0, "Good")]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute("SELECT * FROM account")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute("DELETE FROM sample")
