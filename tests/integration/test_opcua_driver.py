@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +212,7 @@ async def test_one_response_is_one_batch_of_each_kind(server: Server, metrics: D
 
 
 async def test_source_time_is_exact_to_the_microsecond(server: Server, metrics: DriverMetrics) -> None:
-    moments = [datetime(2026, 11, 23, 4, 0, 0, 123_457, UTC), datetime(2031, 1, 1, 0, 0, 0, 999_999, UTC)]
+    moments = [ua.DateTime(2026, 11, 23, 4, 0, 0, 123_457, UTC), ua.DateTime(2031, 1, 1, 0, 0, 0, 999_999, UTC)]
     async with opened(device_at(url_of(server)), [tag_of(1, "double")], metrics) as (_, batches):
         await rows_until(batches, bool)
         for value, moment in enumerate(moments):
@@ -222,7 +222,7 @@ async def test_source_time_is_exact_to_the_microsecond(server: Server, metrics: 
 
 
 async def test_without_source_time_the_server_time_counts_and_without_both_the_receipt(server: Server, metrics: DriverMetrics) -> None:
-    moment = datetime(2026, 11, 23, 4, 0, 0, 1, UTC)
+    moment = ua.DateTime(2026, 11, 23, 4, 0, 0, 1, UTC)
     async with opened(device_at(url_of(server)), [tag_of(1, "double")], metrics) as (_, batches):
         await rows_until(batches, bool)
         before = times.now()
@@ -234,7 +234,7 @@ async def test_without_source_time_the_server_time_counts_and_without_both_the_r
 
 
 async def test_an_equal_value_with_a_new_source_time_is_a_sample(server: Server, metrics: DriverMetrics) -> None:
-    start = datetime(2026, 11, 23, tzinfo=UTC)
+    start = ua.DateTime(2026, 11, 23, tzinfo=UTC)
     async with opened(device_at(url_of(server)), [tag_of(1, "double")], metrics) as (_, batches):
         await rows_until(batches, bool)
         for second in range(3):
@@ -249,7 +249,7 @@ async def test_every_status_code_arrives_and_overflow_is_counted(server: Server,
     async with opened(device_at(url_of(server)), [tag_of(1, "double")], metrics) as (_, batches):
         await rows_until(batches, bool)
         for second, code in enumerate(codes):
-            status, moment = ua.StatusCode(ua.UInt32(code)), datetime(2026, 11, 23, 0, 0, second, tzinfo=UTC)
+            status, moment = ua.StatusCode(ua.UInt32(code)), ua.DateTime(2026, 11, 23, 0, 0, second, tzinfo=UTC)
             await server.write_attribute_value(node_id("double"), ua.DataValue(ua.Variant(9.0), StatusCode=status, SourceTimestamp=moment))
         got = await rows_until(batches, lambda got: len(got) >= len(codes))
     assert [quality for *_, quality in got] == [Quality.UNCERTAIN_SUBSTITUTE_VALUE, Quality.BAD_COMMUNICATION_ERROR, 0x80FE - 0x10000, Quality.GOOD]
@@ -292,7 +292,7 @@ async def test_a_refused_tag_is_tried_again_and_said_once(server: Server, metric
 
 
 async def test_two_hundred_writes_within_a_publishing_interval_are_all_there(server: Server, metrics: DriverMetrics) -> None:
-    start = datetime(2026, 11, 23, tzinfo=UTC)
+    start = ua.DateTime(2026, 11, 23, tzinfo=UTC)
     async with opened(device_at(url_of(server), publishing_interval=1.0), [tag_of(1, "double", scan_ms=1000)], metrics) as (_, batches):
         await rows_until(batches, bool)
         for number in range(200):
@@ -384,7 +384,9 @@ async def test_a_write_in_the_node_s_own_type_is_confirmed(
     assert outcome.status is WriteStatus.CONFIRMED, outcome
     assert outcome.read_back == (stored if not isinstance(stored, bool) else float(stored))
     assert await server.get_node(node_id(node)).read_value() == stored
-    assert (await server.get_node(node_id(node)).read_data_value(raise_on_bad_status=False)).Value.VariantType is NODES[node][1]
+    held = (await server.get_node(node_id(node)).read_data_value()).Value
+    assert held is not None
+    assert held.VariantType is NODES[node][1]
 
 
 async def test_a_write_that_the_server_refuses_is_rejected_with_its_code(server: Server, metrics: DriverMetrics) -> None:
@@ -576,7 +578,9 @@ async def test_a_slow_consumer_holds_the_server_back_and_gets_all(server: Server
 async def test_the_secure_channel_is_renewed(server: Server) -> None:
     connection = await Connection.open(device_at(url_of(server)), channel_lifetime=0.2)
     try:
+        assert server.bserver is not None
         channel = server.bserver.clients[-1].processor
+        assert channel is not None
         token = channel._connection.security_token.TokenId
         await asyncio.sleep(0.2)
         await connection.renew_channel()

@@ -40,7 +40,9 @@ class PostgresqlStore:
     def __init__(self, url: str) -> None:
         self._address = url.rpartition("@")[2]
         url = make_conninfo(url, application_name="monazite", connect_timeout=_DEADLINE, options="-c timezone=UTC")
-        self._pool = ConnectionPool(url, min_size=0, max_size=8, open=False, timeout=_DEADLINE, max_idle=60, check=ConnectionPool.check_connection)
+        self._pool = ConnectionPool(
+            url, min_size=0, max_size=8, open=False, timeout=_DEADLINE, reconnect_timeout=0.5, max_idle=60, check=ConnectionPool.check_connection
+        )
         self._pool.open(wait=False)
         self._metadata = Metadata(create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), pool_size=2, max_overflow=4, pool_pre_ping=True))
         self._features: dict[str, str] = {}
@@ -163,7 +165,7 @@ class PostgresqlStore:
     @contextmanager
     def _transaction(self, *, reads: bool = False) -> Iterator[Connection]:
         try:
-            with self._pool.connection() as connection:
+            with self._pool.connection() as connection, connection.transaction():
                 if reads:
                     connection.execute(_READ_TIMEOUT)
                 yield connection

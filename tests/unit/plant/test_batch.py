@@ -61,4 +61,4 @@ def test_text_batches_do_as_sample_batches() -> None:
 
 def test_texts_are_objects_and_nothing_else() -> None:
     with pytest.raises(TypeError, match="object"):
-        TextBatch(np.zeros(1, np.int32), np.zeros(1, np.int64), np.array(["LOT-1"]), np.zeros(1, np.int16))  # type: ignore[arg-type]  # what is tested
+        TextBatch(np.zeros(1, np.int32), np.zeros(1, np.int64), np.array(["LOT-1"]), np.zeros(1, np.int16))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from plant.expression import DEEPEST, FUNCTIONS, LONGEST, check_expression, is_variable
 
-NUMBERS = st.deferred(
+NUMBERS: st.SearchStrategy[str] = st.deferred(
     lambda: st.one_of(
         st.sampled_from(["A", "B"]),
         st.integers(0, 1000).map(str),
@@ -18,7 +18,7 @@ NUMBERS = st.deferred(
         st.tuples(CONDITIONS, NUMBERS, NUMBERS).map(lambda part: f"where({part[0]}, {part[1]}, {part[2]})"),
     )
 )
-CONDITIONS = st.deferred(
+CONDITIONS: st.SearchStrategy[str] = st.deferred(
     lambda: st.one_of(
         st.tuples(NUMBERS, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), NUMBERS).map(" ".join).map("({})".format),
         st.tuples(CONDITIONS, st.sampled_from("&|"), CONDITIONS).map(lambda part: f"({part[0]} {part[1]} {part[2]})"),
@@ -44,12 +44,12 @@ def test_what_is_accepted_can_be_evaluated(text: str) -> None:
         "-A + 2 * B ** 0.5 % 3",
         "where((A > 1) & ~(B == 2) | (A != B), A, B)",
         "log(A) + log10(B) + exp(1) + sqrt(2) + abs(A)",
-        "  A\n + B ",
+        "  A + B ",
         "A + B + 2 ** 10 / 3",
     ],
 )
 def test_the_language(text: str) -> None:
-    assert check_expression(text.replace("\n", ""), ["A", "B"]) == []
+    assert check_expression(text, ["A", "B"]) == []
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,13 @@ def test_the_language(text: str) -> None:
         ("where(A, A, 0)", "takes the number 'A' for a condition"),
         ("where(A & (A > 1), A, 0)", "takes the number 'A' for a condition"),
         ("where(~A, A, 0)", "takes the number 'A' for a condition"),
-        ("A + 1 / 0", "no number from constants alone"),
+        ("A + 1 / 0", "divides by the constant 0"),
+        ("A / 0.0", "divides by the constant 0"),
+        ("A % (2 - 2)", "divides by the constant 0"),
+        ("where(1 < 2, A, 0)", "compares constants"),
+        ("A ** -log(0)", "no number from constants alone"),
+        ("A + exp(1000)", "no number from constants alone"),
+        ("A + sqrt(-1)", "no number from constants alone"),
         ("A + 9 ** 9 ** 9", "no number from constants alone"),
         ("A + (-1) ** 0.5", "no number from constants alone"),
         ("A + 10000000000 * 10000000000", "too large to compute with"),
@@ -108,8 +114,6 @@ def test_what_is_not_of_the_language_is_refused(text: str, message: str) -> None
     assert all(mend for _, mend in complaints)
 
 
-@pytest.mark.parametrize(
-    ("name", "is_one"), [("F", True), ("flow_1", True), ("1F", False), ("_F", False), ("log", False), ("if", False), ("Ä", False), ("", False)]
-)
-def test_names_of_inputs(name: str, is_one: bool) -> None:
-    assert is_variable(name) is is_one
+def test_names_of_inputs() -> None:
+    names = ["F", "flow_1", "1F", "_F", "log", "if", "Ä", ""]
+    assert [name for name in names if is_variable(name)] == ["F", "flow_1"]

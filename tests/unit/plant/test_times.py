@@ -63,7 +63,7 @@ def test_durations(text: str, microseconds: int) -> None:
     assert parse_time(f"+{text}", 5) == 5 + microseconds
 
 
-@pytest.mark.parametrize("text", ["", "s", "10", "1.5s", "-1s", "10 s", "1w", "1S", "9999999999s", "١s"])
+@pytest.mark.parametrize("text", ["", "s", "10", "1.5s", "-1s", "10 s", "1w", "1S", "9999999999s", "\N{ARABIC-INDIC DIGIT ONE}s"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no duration"):
         parse_duration(text)

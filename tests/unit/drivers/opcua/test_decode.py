@@ -1,7 +1,7 @@
 """Notifications to columns."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC
 from enum import IntEnum
 
 import numpy as np
@@ -18,7 +18,7 @@ TABLE = HandleTable([70, 80, 90], [False, True, False])
 
 
 def item(
-    handle: int, variant: ua.Variant | None, code: int = 0, source: datetime | None = None, server: datetime | None = None
+    handle: int, variant: ua.Variant | None, code: int = 0, source: ua.DateTime | None = None, server: ua.DateTime | None = None
 ) -> ua.MonitoredItemNotification:
     value = ua.DataValue(variant, StatusCode=ua.StatusCode(ua.UInt32(code)), SourceTimestamp=source, ServerTimestamp=server)
     return ua.MonitoredItemNotification(ClientHandle=handle, Value=value)
@@ -67,7 +67,7 @@ def test_overflow_is_counted_and_is_no_part_of_the_quality(code: int, overflows:
         (ua.Variant(), 0x40900000, math.nan, Quality.BAD_TYPE_MISMATCH),
         (ua.Variant([1.0]), 0, math.nan, Quality.BAD_TYPE_MISMATCH),
         (ua.Variant("1"), 0, math.nan, Quality.BAD_TYPE_MISMATCH),
-        (ua.Variant(datetime(2026, 1, 1, tzinfo=UTC)), 0, math.nan, Quality.BAD_TYPE_MISMATCH),
+        (ua.Variant(ua.DateTime(2026, 1, 1, tzinfo=UTC)), 0, math.nan, Quality.BAD_TYPE_MISMATCH),
     ],
 )
 def test_what_a_number_cannot_hold_is_bad(variant: ua.Variant | None, code: int, value: float, quality: int) -> None:
@@ -114,7 +114,7 @@ def test_scalars_are_numbers(variant: ua.Variant | None, number: float | None) -
 
 
 def test_times_are_exact_and_the_source_comes_first() -> None:
-    source, server = datetime(2026, 11, 23, 4, 0, 0, 123_457, UTC), datetime(2026, 11, 23, 4, 0, 1, 999_999, UTC)
+    source, server = ua.DateTime(2026, 11, 23, 4, 0, 0, 123_457, UTC), ua.DateTime(2026, 11, 23, 4, 0, 1, 999_999, UTC)
     both = ua.DataValue(ua.Variant(1.0), SourceTimestamp=source, ServerTimestamp=server)
     assert sample_time(both, RECEIVED) == times.from_datetime(source)
     assert sample_time(ua.DataValue(ua.Variant(1.0), SourceTimestamp=source.replace(tzinfo=None)), RECEIVED) == times.from_datetime(source)
@@ -122,8 +122,8 @@ def test_times_are_exact_and_the_source_comes_first() -> None:
     assert sample_time(ua.DataValue(ua.Variant(1.0)), RECEIVED) == RECEIVED
 
 
-@pytest.mark.parametrize("end", [datetime(1601, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)])
-def test_the_ends_of_a_date_time_are_no_time(end: datetime) -> None:
+@pytest.mark.parametrize("end", [ua.DateTime(1601, 1, 1, tzinfo=UTC), ua.DateTime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)])
+def test_the_ends_of_a_date_time_are_no_time(end: ua.DateTime) -> None:
     assert sample_time(ua.DataValue(ua.Variant(1.0), SourceTimestamp=end), RECEIVED) == RECEIVED
 
 
