@@ -1,0 +1,8 @@
+"""Field protocols. A driver yields sample batches and takes writes; it does not know that a bus or a store exists."""
+
+from drivers.backoff import Backoff
+from drivers.link import DeviceLink
+from drivers.metrics import DriverMetricFamilies, DriverMetrics
+from drivers.session import OpenSession, Session, WriteOutcome, WriteStatus
+
+__all__ = ["Backoff", "DeviceLink", "DriverMetricFamilies", "DriverMetrics", "OpenSession", "Session", "WriteOutcome", "WriteStatus"]

@@ -4,7 +4,7 @@ A protocol offers one function that opens a ``Session``. ``DeviceLink`` (``drive
 forwards their batches, says Bad once for every tag when a session is lost, and lets writes through only while a session is open.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -45,7 +45,7 @@ class WriteOutcome:
 class Session(Protocol):
     """One open conversation with one device. It is never reopened: after an error a new one is made."""
 
-    def batches(self) -> AsyncIterator[Batch]:
+    def batches(self) -> AsyncGenerator[Batch, None]:
         """Current value of every tag first, then what the device sends or the scans read, until the session ends.
 
         A tag that the device refuses comes as a Bad sample with the reason and does not end the session.

@@ -1,0 +1,138 @@
+"""One secure channel and one session with an OPC UA server, with no task of the library's running in it.
+
+Rule: the steps of connecting are taken one by one and the library's ``connect`` is not used, because that starts a supervisor of its own. It
+takes a server that is busy for a second for lost, keeps requests back to send them late, and lets the channel expire when a renewal fails
+(``docs/decisions/0004-opcua-client.md``).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, Self
+from urllib.parse import unquote, urlsplit
+
+from asyncua import Client, ua
+from asyncua.client.ua_client import UaClientState
+from asyncua.client.ua_session import UaSession
+from asyncua.ua.ua_binary import struct_from_binary
+
+from drivers.opcua.link_errors import speaking_of
+from plant.device import OpcuaDevice
+from plant.errors import DeviceProtocolError, DeviceUnreachable
+
+_CLOSE_DEADLINE: Final = 1.5
+_SESSION_TIMEOUT_MS: Final = 60_000
+"""A session whose client died is a place less in a server that has few."""
+_RENEW_AT: Final = 0.75
+"""Part of a channel's life after which it is renewed. Source: OPC UA Part 4, 5.5.2.1."""
+
+
+class Connection:
+    """Every request is answered within the device's time-out, or raises."""
+
+    def __init__(self, device: OpcuaDevice, client: Client) -> None:
+        self._client = client
+        self._timeout = device.timeout
+        self._credentials = _credentials(device.url)
+        self._renewed = asyncio.get_running_loop().time()
+
+    @classmethod
+    async def open(cls, device: OpcuaDevice, *, channel_lifetime: float = 3600.0) -> Self:
+        """Connects within ``device.timeout`` seconds in all. ``channel_lifetime`` is asked for, in seconds; the server may revise it.
+
+        Raises:
+            DeviceUnreachable, DeviceProtocolError
+        """
+        client = Client(device.url, timeout=device.timeout)
+        client.name = client.description = "Monazite gateway"
+        client.application_uri = "urn:monazite:gateway"
+        client.session_timeout = _SESSION_TIMEOUT_MS
+        client.secure_channel_timeout = round(channel_lifetime * 1000)
+        connection = cls(device, client)
+        try:
+            with speaking_of("the request to connect"):
+                async with asyncio.timeout(device.timeout):
+                    await connection._connect()
+        except BaseException:
+            connection._drop()
+            raise
+        return connection
+
+    async def _connect(self) -> None:
+        await self._client.connect_socket()
+        await self._client.send_hello()
+        await self._client.open_secure_channel()
+        self._renewed = asyncio.get_running_loop().time()
+        await self._client.create_session()
+        await self._client.activate_session(*self._credentials)
+
+    @property
+    def services(self) -> UaSession:
+        """The services of the session as OPC UA Part 4 has them."""
+        return self._client.uaclient.session
+
+    @property
+    def is_open(self) -> bool:
+        """False as soon as a request would not leave."""
+        protocol = self._client.uaclient.protocol
+        return self._client.state is UaClientState.CONNECTED and protocol is not None and protocol.transport is not None and not protocol.transport.is_closing()
+
+    async def read(self, nodes: Sequence[ua.NodeId], attribute: ua.AttributeIds = ua.AttributeIds.Value) -> list[ua.DataValue]:
+        """One attribute of each node, fresh from the source; what is no node has a Bad status. Raises what the library raises."""
+        wanted = [ua.ReadValueId(NodeId=node, AttributeId=attribute) for node in nodes]
+        return await self.services.read(ua.ReadParameters(MaxAge=0, TimestampsToReturn=ua.TimestampsToReturn.Neither, NodesToRead=wanted))
+
+    async def create_subscription(self, parameters: ua.CreateSubscriptionParameters) -> ua.CreateSubscriptionResult:
+        """Creates a subscription that nobody publishes for: the library's own call would start its publish loop. Raises what the library raises."""
+        protocol = self._client.uaclient.protocol
+        if protocol is None:
+            raise ConnectionError("the connection is closed")
+        request = ua.CreateSubscriptionRequest()
+        request.Parameters = parameters
+        response = struct_from_binary(ua.CreateSubscriptionResponse, await protocol.send_request(request))
+        response.ResponseHeader.ServiceResult.check()
+        granted: ua.CreateSubscriptionResult = response.Parameters
+        return granted
+
+    async def renew_channel(self) -> None:
+        """Renews the secure channel when most of its life is over, else does nothing. Raises what the library raises."""
+        now = asyncio.get_running_loop().time()
+        if now - self._renewed < _RENEW_AT * self._client.secure_channel_timeout / 1000:
+            return
+        self._renewed = now
+        await self._client.open_secure_channel(renew=True)
+        self._client.uaclient.revolve_security_token()
+
+    async def close(self) -> None:
+        """Closes session (and with it its subscriptions), channel and socket, politely if the server answers within a second and a half."""
+        if not self.is_open:
+            self._drop()
+            return
+        try:
+            with speaking_of("the request to close the session"):
+                async with asyncio.timeout(_CLOSE_DEADLINE):
+                    await self._client.close_session()
+                    await self._close_socket()
+        except (DeviceUnreachable, DeviceProtocolError):
+            self._drop()
+
+    async def _close_socket(self) -> None:
+        protocol = self._client.uaclient.protocol
+        if protocol is None or protocol.is_closed:
+            return
+        closed = asyncio.Event()
+        protocol.on_connection_lost = lambda _: closed.set()
+        await self._client.close_secure_channel()
+        self._client.disconnect_socket()
+        await closed.wait()
+
+    def _drop(self) -> None:
+        """Ends the socket at once, unsent bytes and all: a peer that does not read would keep it open."""
+        protocol = self._client.uaclient.protocol
+        if protocol is not None and protocol.transport is not None:
+            protocol.transport.abort()
+        self._client.disconnect_socket()
+
+
+def _credentials(url: str) -> tuple[str | None, str | None]:
+    parts = urlsplit(url)
+    return (unquote(parts.username) if parts.username else None, unquote(parts.password) if parts.password else None)

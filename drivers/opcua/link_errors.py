@@ -1,0 +1,39 @@
+"""From what the OPC UA stack raises to the errors of the house."""
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from asyncua import ua
+
+from plant.errors import DeviceProtocolError, DeviceUnreachable
+from plant.quality import quality_name, stored_form
+
+
+def result_of(error: DeviceUnreachable | DeviceProtocolError) -> str:
+    """The ``result`` label of a request that ended in an error raised by ``speaking_of``."""
+    if isinstance(error, DeviceProtocolError):
+        return "unreadable"
+    if isinstance(error.__cause__, ua.UaStatusCodeError):
+        return "refused"
+    return "timeout" if isinstance(error.__cause__, TimeoutError) else "disconnected"
+
+
+@contextmanager
+def speaking_of(exchange: str) -> Iterator[None]:
+    """Names the ``exchange`` with the server that failed.
+
+    Raises:
+        DeviceUnreachable: no answer, no connection, or the server refused the service.
+        DeviceProtocolError: the answer cannot be read.
+    """
+    try:
+        yield
+    except TimeoutError as error:
+        raise DeviceUnreachable(f"no answer to {exchange} in time") from error
+    except OSError as error:
+        raise DeviceUnreachable(f"no connection for {exchange}: {error}") from error
+    except ua.UaStatusCodeError as error:
+        raise DeviceUnreachable(f"the server refused {exchange}: {quality_name(stored_form(error.code))}") from error
+    except (ua.UaError, struct.error, ValueError, LookupError) as error:
+        raise DeviceProtocolError(f"the server's answer to {exchange} cannot be read: {error}") from error

@@ -1,0 +1,57 @@
+"""Asks the server for its clock, again and again: whether it answers, how fast, and how far its clock is from ours."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, NoReturn
+
+from asyncua import ua
+
+from drivers.metrics import DriverMetrics
+from drivers.opcua.connection import Connection
+from drivers.opcua.link_errors import result_of, speaking_of
+from plant import times
+from plant.errors import DeviceProtocolError, DeviceUnreachable
+
+_PERIOD: Final = 2.0
+_CURRENT_TIME: Final = ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_CurrentTime))
+
+
+class Watchdog:
+    """Keeps the session and the secure channel alive as well: a server ends a session that asks for nothing."""
+
+    def __init__(self, connection: Connection, metrics: DriverMetrics, clock: Callable[[], int]) -> None:
+        self._connection = connection
+        self._metrics = metrics
+        self._clock = clock
+        self.latency: float | None = None
+        self.clock_offset: float | None = None
+
+    async def run(self) -> NoReturn:
+        """Looks every two seconds.
+
+        Raises:
+            DeviceUnreachable, DeviceProtocolError: the server did not answer, or not with a time.
+        """
+        while True:
+            await asyncio.sleep(_PERIOD)
+            await self.look()
+            with speaking_of("the renewal of the secure channel"):
+                await self._connection.renew_channel()
+
+    async def look(self) -> None:
+        """One look. Raises as ``run``."""
+        before, begun = self._clock(), time.perf_counter()
+        try:
+            with speaking_of("a read of its clock"):
+                (answer,) = await self._connection.read([_CURRENT_TIME])
+        except (DeviceUnreachable, DeviceProtocolError) as error:
+            self._metrics.polled(result_of(error), time.perf_counter() - begun)
+            raise
+        self.latency = latency = time.perf_counter() - begun
+        self._metrics.polled("answered", latency)
+        moment = answer.Value.Value if answer.Value is not None else None
+        if isinstance(moment, datetime):
+            self.clock_offset = (times.from_datetime(moment) - before) / times.MICROSECONDS - latency / 2
+            self._metrics.skewed(self.clock_offset)
