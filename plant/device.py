@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class ModbusTable(StrEnum):
@@ -39,7 +40,21 @@ class Encoding(StrEnum):
     @property
     def registers(self) -> int:
         """16-bit registers of one value; 0 for ``STRING``, whose length is the address's."""
-        return {"int16": 1, "uint16": 1, "bit": 1, "string": 0}.get(self.value, int(self.value[-2:]) // 16)
+        return _REGISTERS[self]
+
+
+_REGISTERS: Final = {
+    Encoding.BIT: 1,
+    Encoding.INT16: 1,
+    Encoding.UINT16: 1,
+    Encoding.INT32: 2,
+    Encoding.UINT32: 2,
+    Encoding.INT64: 4,
+    Encoding.UINT64: 4,
+    Encoding.FLOAT32: 2,
+    Encoding.FLOAT64: 4,
+    Encoding.STRING: 0,
+}
 
 
 class ByteOrder(StrEnum):

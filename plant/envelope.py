@@ -98,8 +98,9 @@ def unseal(data: bytes) -> tuple[Batch, Envelope]:
     try:
         with pa.ipc.open_stream(stream) as reader:
             record = reader.read_next_batch()
+            record.validate(full=True)
             envelope = _envelope(reader.schema.metadata or {})
-    except (pa.ArrowException, StopIteration) as error:
+    except (pa.ArrowException, StopIteration, OSError, ValueError) as error:
         raise CorruptBatch(f"no Arrow stream: {error}") from error
     return from_arrow(record), envelope
 

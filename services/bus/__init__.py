@@ -1,12 +1,14 @@
 """The bus: NATS with JetStream. Streams carry what happened, requests carry what is wanted."""
 
 from services.bus.client import BUS_ERRORS, Bus, NoAnswer, NoResponder, reason_of
+from services.bus.event_sender import EventSender
 from services.bus.server import NatsServerConfig, command, find_nats_server, read_port, wait_until_ready
 from services.bus.streams import StreamBounds, provision
 
 __all__ = [
     "BUS_ERRORS",
     "Bus",
+    "EventSender",
     "NatsServerConfig",
     "NoAnswer",
     "NoResponder",

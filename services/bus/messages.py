@@ -30,7 +30,7 @@ def encode_command(command: Command) -> bytes:
 
 def decode_command(data: bytes) -> Command:
     """Raises ``MalformedMessage``."""
-    return _validated(_COMMAND, data)
+    return validated(_COMMAND, data)
 
 
 def encode_command_result(result: CommandResult) -> bytes:
@@ -39,7 +39,7 @@ def encode_command_result(result: CommandResult) -> bytes:
 
 def decode_command_result(data: bytes) -> CommandResult:
     """Raises ``MalformedMessage``."""
-    return _validated(_RESULT, data)
+    return validated(_RESULT, data)
 
 
 def encode_device_status(status: DeviceStatus) -> bytes:
@@ -48,7 +48,7 @@ def encode_device_status(status: DeviceStatus) -> bytes:
 
 def decode_device_status(data: bytes) -> DeviceStatus:
     """Raises ``MalformedMessage``."""
-    return _validated(_STATUS, data)
+    return validated(_STATUS, data)
 
 
 def encode_event(event: Event) -> bytes:
@@ -57,10 +57,11 @@ def encode_event(event: Event) -> bytes:
 
 def decode_event(data: bytes) -> Event:
     """Raises ``MalformedMessage``."""
-    return _validated(_EVENT, data)
+    return validated(_EVENT, data)
 
 
-def _validated(adapter: TypeAdapter[T], data: bytes) -> T:
+def validated(adapter: TypeAdapter[T], data: bytes) -> T:
+    """The value that ``data`` is the JSON of. Raises ``MalformedMessage``."""
     try:
         return adapter.validate_json(data, strict=True)
     except ValidationError as error:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
@@ -15,10 +15,9 @@ from plant import times
 from plant.batch import SampleBatch
 from plant.device import Device, Expression, ModbusDevice
 from plant.errors import BusUnavailable
-from plant.event import Event
 from plant.site import Site
 from plant.tag import Tag
-from services.bus import Bus, provision, subjects
+from services.bus import Bus, EventSender, provision, subjects
 from services.bus.messages import encode_device_status
 from services.gateway.calculation import Calculation
 from services.gateway.line import Line
@@ -30,7 +29,6 @@ _log = logging.getLogger(__name__)
 
 STATUS_PERIOD: Final = 1.0
 _DRAIN_DEADLINE: Final = 5.0
-_EVENTS_WAITING: Final = 10_000
 
 
 class Gateway:
@@ -42,10 +40,10 @@ class Gateway:
         self._metrics = GatewayMetrics(registry)
         self._drivers = DriverMetricFamilies(registry)
         self._epoch = times.now()
-        self._events: asyncio.Queue[Event] = asyncio.Queue(_EVENTS_WAITING)
+        self._events = EventSender(bus, registry)
         self._lines: dict[str, Line] = {}
         self._outboxes: dict[str, Outbox] = {}
-        self._links: dict[str, DeviceLink] = {}
+        self._links: dict[str, DeviceLink[Any]] = {}
         self._calculations = [Calculation(tag, tag.source, site.by_name) for tag in site.tags if isinstance(tag.source, Expression)]
         for device in site.devices.values():
             self._add(device)
@@ -53,7 +51,7 @@ class Gateway:
     def _add(self, device: Device) -> None:
         tags = [tag for tag in self._site.tags if tag.device == device.name]
         outbox = Outbox(self._bus, device.area, device.name, self._epoch, self._metrics)
-        line = Line(device, tags, outbox, self._metrics, self._calculate, self._tell)
+        line = Line(device, tags, outbox, self._metrics, self._calculate, self._events.tell)
         self._outboxes[device.name] = outbox
         self._lines[device.name] = line
         driver_metrics = self._drivers.of(device.protocol, device.name)
@@ -72,7 +70,7 @@ class Gateway:
             subscriptions.append(await self._bus.serve(subjects.command(device.area, name), writes.answer))
         async with asyncio.TaskGroup() as group:
             senders = [group.create_task(outbox.run()) for outbox in self._outboxes.values()]
-            senders.append(group.create_task(self._send_events()))
+            senders.append(group.create_task(self._events.run()))
             senders.append(group.create_task(self._tell_statuses()))
             readers = [group.create_task(link.run()) for link in self._links.values()]
             readers += [group.create_task(self._lines[name].tell_own_values(link)) for name, link in self._links.items()]
@@ -82,7 +80,7 @@ class Gateway:
             await _cancel(readers)
             try:
                 async with asyncio.timeout(_DRAIN_DEADLINE):
-                    await asyncio.gather(*(outbox.drained() for outbox in self._outboxes.values()))
+                    await asyncio.gather(*(outbox.drained() for outbox in self._outboxes.values()), self._events.sent())
             except TimeoutError:
                 _log.error("stopped while the bus did not take batches: what it has not confirmed is lost, and the loss ledger will say so")
             await _cancel(senders)
@@ -90,13 +88,6 @@ class Gateway:
     async def _calculate(self, batch: SampleBatch) -> None:
         for calculation in self._calculations:
             await self._lines[calculation.tag.device].take(calculation.results(batch))
-
-    def _tell(self, event: Event) -> None:
-        try:
-            self._events.put_nowait(event)
-        except asyncio.QueueFull:
-            self._metrics.events_dropped.inc()
-            _log.error("event %s is lost: the bus has not taken events for so long that no more can be kept", event.id)
 
     async def _tell_statuses(self) -> None:
         while True:
@@ -108,20 +99,8 @@ class Gateway:
                     _log.debug("%s: its status did not leave, the next one will", name)
             await asyncio.sleep(max(0.0, begun + STATUS_PERIOD - time.monotonic()))
 
-    async def _send_events(self) -> None:
-        while True:
-            event = await self._events.get()
-            while True:
-                try:
-                    await self._bus.publish_event(event)
-                except BusUnavailable as error:
-                    _log.debug("event %s waits for the bus: %s", event.id, error)
-                    await asyncio.sleep(0.5)
-                else:
-                    break
 
-
-def _link(device: Device, tags: Sequence[Tag], line: Line, metrics: DriverMetrics) -> DeviceLink:
+def _link(device: Device, tags: Sequence[Tag], line: Line, metrics: DriverMetrics) -> DeviceLink[Any]:
     if isinstance(device, ModbusDevice):
         return DeviceLink(device, tags, open_modbus, line.take_from_device, line.link_changed, metrics)
     return DeviceLink(device, tags, open_opcua, line.take_from_device, line.link_changed, metrics)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ class Line:
             if count:
                 self._metrics.received.labels(self.device.name, severity).inc(count)
 
-    async def tell_own_values(self, link: DeviceLink) -> None:
+    async def tell_own_values(self, link: DeviceLink[Any]) -> None:
         """Publishes, each second and for ever, what the gateway knows of the device without asking it."""
         if not len(self._link_lost) and not len(self._clock_offset):
             return

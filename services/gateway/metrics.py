@@ -11,7 +11,6 @@ class GatewayMetrics:
         self.published = Counter("monazite_samples_published", "Samples that the bus has on disk.", ("device",), registry=registry)
         self.unpublished_bytes = Gauge("monazite_spool_bytes", "Batches that wait for the bus.", ("device",), registry=registry)
         self.refusals = Counter("monazite_publish_failures", "Batches that the bus did not confirm in time and that are offered again.", registry=registry)
-        self.events_dropped = Counter("monazite_events_dropped", "Events lost because the bus took none for too long.", registry=registry)
         self.commands = Counter("monazite_device_commands", "Commands that reached the gateway, by how they ended.", ("result",), registry=registry)
         self.publish_duration = Histogram(
             "monazite_publish_duration_seconds",

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from drivers import DeviceLink, WriteOutcome, WriteStatus
 from plant import times
@@ -40,7 +40,7 @@ _STATE: Final = {
 class Writes:
     """Executes the commands of one device's tags over its link."""
 
-    def __init__(self, link: DeviceLink, by_name: Mapping[str, Tag], metrics: GatewayMetrics, clock: Callable[[], int] = times.now) -> None:
+    def __init__(self, link: DeviceLink[Any], by_name: Mapping[str, Tag], metrics: GatewayMetrics, clock: Callable[[], int] = times.now) -> None:
         self._link = link
         self._by_name = by_name
         self._metrics = metrics

@@ -4,9 +4,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plant.device import ByteOrder, ClockOffset, Encoding, Expression, LinkLost, ModbusAddress, ModbusDevice, ModbusTable, OpcuaAddress, OpcuaDevice
-from plant.site_loader import load_site
+from plant.errors import Problem
+from plant.site_loader import load_site, parse_site
 from plant.tag import AlarmLimits, DataType, Kind, Priority
 from tests.unit.plant.small_site import SMALL_SITE, TAG_HEADER, Mistake, check_mistake, problems_of, write_site
 
@@ -165,3 +168,26 @@ def test_a_site_may_lie_in_an_archive(tmp_path: Path) -> None:
     (tmp_path / "small").mkdir()
     with zipfile.ZipFile(tmp_path / "site.zip") as archive:
         assert load_site(zipfile.Path(archive, "small/")) == load_site(write_site(tmp_path / "small"))
+
+
+PIECES = st.one_of(
+    st.text(max_size=4),
+    st.sampled_from([",", "\n", '"', "[", "]", "=", "-", "9" * 30, "1e999", "nan", "[[", "{}", "SEP.P101.SI101", "uint16", "\r", "\0", "true", "1979-05-27"]),
+)
+
+
+@given(st.sampled_from(sorted(SMALL_SITE)), st.integers(0, 2000), st.integers(0, 8), PIECES)
+def test_whatever_the_files_hold_the_answer_is_a_site_or_its_problems(name: str, place: int, cut: int, piece: str) -> None:
+    text = SMALL_SITE[name]
+    place %= len(text) + 1
+    problems: list[Problem] = []
+    site = parse_site({**SMALL_SITE, name: text[:place] + piece + text[place + cut :]}, problems)
+    assert (site is None) == bool(problems)
+    assert all(problem.message and problem.mend and problem.file in SMALL_SITE for problem in problems)
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a = " + "9" * 5000, "a = 1979-99-99"], ids=["deep", "long", "no day"])
+def test_toml_that_the_parser_chokes_on_is_a_problem(text: str, tmp_path: Path) -> None:
+    (write_site(tmp_path) / "site.toml").write_text(text)
+    (problem,) = problems_of(tmp_path)
+    assert (problem.file, problem.message[:11]) == ("site.toml", "is no TOML:")

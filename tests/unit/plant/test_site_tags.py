@@ -25,6 +25,7 @@ MISTAKES = {
     "id blank": Mistake("tags.csv", "\n9,", "\n,", "tags.csv:10", "id", "is blank", "next free number"),
     "id zero": Mistake("tags.csv", "\n9,", "\n0,", "tags.csv:10", "id", "'0' is no whole number from 1 to 2147483647", "write one"),
     "id too large": Mistake("tags.csv", "\n9,", "\n2147483648,", "tags.csv:10", "id", "no whole number from 1 to 2147483647", "write one"),
+    "id with a sign": Mistake("tags.csv", "\n9,", "\n+9,", "tags.csv:10", "id", "'+9' is no whole number", "write one"),
     "id no number": Mistake("tags.csv", "\n9,", "\nnine,", "tags.csv:10", "id", "'nine' is no whole number", "write one"),
     "area of another tag": Mistake("tags.csv", SPEED, "SI101,PPT,P101,", "tags.csv:2", "tag", "does not begin with its area and unit PPT.P101", "agree"),
     "unit of another tag": Mistake("tags.csv", SPEED, "SI101,SEP,P102,", "tags.csv:2", "tag", "does not begin with its area and unit SEP.P102", "agree"),

@@ -1,0 +1,103 @@
+"""Reading history: raw samples page by page, and the value at a time."""
+
+import base64
+import binascii
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from plant.batch import Batch, SampleBatch, TextBatch
+from plant.quality import Quality, is_bad
+from plant.tag import Tag
+from services.retrieval.interpolation import value_at
+from services.store import Store
+
+_CURSOR: Final = struct.Struct(">q")
+
+
+class BadCursor(ValueError):
+    """A cursor that was not made here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Samples, oldest first. ``next`` continues behind the last of them; ``None`` at the end."""
+
+    batch: Batch
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PointValue:
+    """A tag's value at ``time`` (UTC microseconds): a number (NaN: none), or text (``None``: none)."""
+
+    time: int
+    value: float | str | None
+    quality: int
+
+
+class History:
+    """Answers from a store. Calls block: make them from a thread. Raises ``StoreUnavailable`` as the store does."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def page(self, tag: Tag, start: int, end: int, limit: int, *, cursor: str | None = None, bounds: bool = False) -> Page:
+        """Samples with ``start <= time < end``, at most ``limit``.
+
+        With ``bounds`` the newest sample before ``start`` stands before the first page, and the oldest at or after ``end`` behind the last, if there
+        are any. A (tag, time) is one sample, so that a page that begins behind the last time of the page before loses and doubles nothing.
+
+        Raises:
+            BadCursor: ``cursor`` is not one of ours.
+        """
+        first = start if cursor is None else _time_behind(cursor)
+        batch = self._range(tag, max(first, start), end, limit)
+        following = _cursor(int(batch.time[-1])) if len(batch) == limit else None
+        if bounds and cursor is None:
+            batch = _joined(self._before(tag, start - 1), batch)
+        if bounds and following is None:
+            batch = _joined(batch, self._after(tag, end - 1))
+        return Page(batch, following)
+
+    def at(self, tag: Tag, time: int) -> PointValue:
+        """Interpolated or stepped, as the tag's type says; the rules stand in ``services.retrieval.interpolation``."""
+        if tag.data_type.is_text:
+            text = self._store.text_before(tag.id, time)
+            if not len(text):
+                return PointValue(time, None, Quality.BAD_NO_DATA)
+            quality = int(text.quality[0])
+            return PointValue(time, None if is_bad(quality) else str(text.value[0]), quality)
+        before = self._store.sample_before(tag.id, time)
+        after = SampleBatch.empty() if tag.is_stepped or not len(before) else self._store.sample_after(tag.id, time)
+        found = value_at(time, before, after, stepped=tag.is_stepped)
+        return PointValue(time, found.value, found.quality)
+
+    def _range(self, tag: Tag, start: int, end: int, limit: int) -> Batch:
+        return self._store.texts(tag.id, start, end, limit) if tag.data_type.is_text else self._store.samples(tag.id, start, end, limit)
+
+    def _before(self, tag: Tag, time: int) -> Batch:
+        return self._store.text_before(tag.id, time) if tag.data_type.is_text else self._store.sample_before(tag.id, time)
+
+    def _after(self, tag: Tag, time: int) -> Batch:
+        return self._store.text_after(tag.id, time) if tag.data_type.is_text else self._store.sample_after(tag.id, time)
+
+
+def _joined(first: Batch, second: Batch) -> Batch:
+    if isinstance(first, SampleBatch) and isinstance(second, SampleBatch):
+        return SampleBatch.concatenate([first, second])
+    assert isinstance(first, TextBatch)  # both are of one tag
+    assert isinstance(second, TextBatch)
+    return TextBatch.concatenate([first, second])
+
+
+def _cursor(last_time: int) -> str:
+    return base64.urlsafe_b64encode(_CURSOR.pack(last_time)).decode().rstrip("=")
+
+
+def _time_behind(cursor: str) -> int:
+    try:
+        (last_time,) = _CURSOR.unpack(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, struct.error):
+        raise BadCursor("the cursor is not one that this service gave out; begin again without it") from None
+    return int(last_time) + 1
