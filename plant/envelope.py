@@ -99,10 +99,9 @@ def unseal(data: bytes) -> tuple[Batch, Envelope]:
         with pa.ipc.open_stream(stream) as reader:
             record = reader.read_next_batch()
             record.validate(full=True)
-            envelope = _envelope(reader.schema.metadata or {})
+            return from_arrow(record), _envelope(reader.schema.metadata or {})
     except (pa.ArrowException, StopIteration, OSError, ValueError) as error:
         raise CorruptBatch(f"no Arrow stream: {error}") from error
-    return from_arrow(record), envelope
 
 
 def _envelope(metadata: Mapping[bytes, bytes]) -> Envelope:

@@ -65,6 +65,7 @@ class CommandBook:
 
     def __init__(self) -> None:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._prepared: dict[str, Entry] = {}
         self._by_key: dict[tuple[str, str], str] = {}
 
     def prepare(self, request: Prepare, tag: Tag, wall: int, monotonic: float) -> Entry | Refused:
@@ -74,12 +75,12 @@ class CommandBook:
             entry = self._entries[known]
             same = (entry.command.tag, entry.command.value, entry.command.reason) == (request.tag, request.value, request.reason)
             return entry if same else Refused.CONFLICT
-        if sum(entry.state is CommandState.PREPARED for entry in self._entries.values()) >= _PREPARED_AT_ONCE:
+        if len(self._prepared) >= _PREPARED_AT_ONCE:
             return Refused.TOO_MANY
         expires = wall + round(CONFIRM_WITHIN * times.MICROSECONDS)
         command = Command(uuid.uuid4().hex, request.tag, request.value, request.reason, request.user, expires)
         entry = Entry(command, tag, _text(request, tag), request.current, secrets.token_urlsafe(24), request.key, monotonic + CONFIRM_WITHIN)
-        self._entries[command.id] = entry
+        self._entries[command.id] = self._prepared[command.id] = entry
         if request.key:
             self._by_key[request.user, request.key] = command.id
         self._forget_oldest()
@@ -102,6 +103,7 @@ class CommandBook:
         if following is None:
             return False
         entry.state, entry.detail = following, detail
+        self._prepared.pop(entry.command.id, None)
         return True
 
     def finish(self, entry: Entry, result: CommandResult) -> None:
@@ -111,7 +113,7 @@ class CommandBook:
 
     def expire(self, monotonic: float) -> Sequence[Entry]:
         """Ends every prepared command whose time is over, and returns them."""
-        over = [entry for entry in self._entries.values() if entry.state is CommandState.PREPARED and monotonic >= entry.deadline]
+        over = [entry for entry in self._prepared.values() if monotonic >= entry.deadline]
         for entry in over:
             self.step(entry, Step.EXPIRE, "it was not confirmed in time; prepare it again")
         return over

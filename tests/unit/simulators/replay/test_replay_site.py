@@ -1,5 +1,6 @@
 """The site of recordings, and its folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from plant.device import Encoding, ModbusAddress, ModbusDevice, ModbusTable, OpcuaAddress, OpcuaDevice
 from plant.errors import ConfigurationError
 from plant.site import Site
-from plant.site_loader import load_site
+from plant.site_loader import load_site, reference_site
 from plant.tag import TAG_NAME, DataType
 from simulators.replay import Recording, replay_site, write_site
 from simulators.replay.replay_site import Protocol
@@ -91,3 +92,10 @@ def test_the_folder_loads_as_the_same_site(tmp_path: Path, protocol: Protocol) -
     assert load_site(tmp_path / "new" / "site") == site
     write_site(site, tmp_path / "new" / "site")
     assert load_site(tmp_path / "new" / "site") == site, "written over itself"
+
+
+def test_a_folder_of_every_kind_of_address_loads_as_the_same_site(tmp_path: Path) -> None:
+    site = reference_site()
+    on_the_wire = replace(site, tags=tuple(tag for tag in site.tags if isinstance(tag.source, (ModbusAddress, OpcuaAddress))))
+    write_site(on_the_wire, tmp_path)
+    assert load_site(tmp_path) == on_the_wire

@@ -1,0 +1,108 @@
+"""The command ``monazite``. Mistakes of the user are said in a line each, with the mend, and exit with 2; never as a traceback."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from monazite.service import EXIT_CONFIGURATION, body_of, run_service
+from monazite.settings import load_settings
+from plant import ConfigurationError
+
+app = typer.Typer(
+    name="monazite",
+    help="Process-control layer and historian of a rare-earth and permanent-magnet complex. Settings: MONAZITE_* or the TOML file MONAZITE_CONFIG names.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[Path | None, typer.Option(help="Folder that holds all state [default: monazite-data].", show_default=False)]
+Plant = Annotated[Path | None, typer.Option(help="Site folder [default: the reference plant].", show_default=False)]
+Store = Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://… [default: SQLite in the data folder].", show_default=False)]
+Port = Annotated[int | None, typer.Option(help="Port of the API; 0 picks a free one [default: 8080].", show_default=False)]
+Speed = Annotated[float | None, typer.Option(help="Speed of the simulated plant [default: 1, real time].", show_default=False)]
+
+
+@app.command()
+def up(
+    data: Data = None,
+    port: Port = None,
+    speed: Speed = None,
+    plant: Plant = None,
+    store: Store = None,
+    simulators: Annotated[bool, typer.Option("--simulators/--no-simulators", help="Simulate the devices of the site, or use the real ones.")] = True,
+) -> None:
+    """Runs everything on this machine: bus, simulated plant, gateway, historian, control, API. Ctrl-C stops it."""
+    settings = load_settings(data=data, port=port, speed=speed, plant=plant, store=store)
+    raise typer.Exit(importlib.import_module("monazite.up").run_up(settings, simulators))
+
+
+@app.command()
+def simulate(
+    plant: Plant = None,
+    speed: Speed = None,
+    free_ports: Annotated[bool, typer.Option("--free-ports", help="Listen on free ports, not on those the site names.")] = False,
+) -> None:
+    """Serves the simulated devices of a site."""
+    _service("simulate", plant=plant, speed=speed, simulator_ports="free" if free_ports else None)
+
+
+@app.command()
+def gateway(plant: Plant = None) -> None:
+    """Owns every connection to the field; publishes what it reads, carries out commands."""
+    _service("gateway", plant=plant)
+
+
+@app.command()
+def historian(plant: Plant = None, data: Data = None, store: Store = None) -> None:
+    """Writes what is on the bus into the store."""
+    _service("historian", plant=plant, data=data, store=store)
+
+
+@app.command()
+def control(plant: Plant = None) -> None:
+    """Checks, carries and audits commands."""
+    _service("control", plant=plant)
+
+
+@app.command()
+def api(plant: Plant = None, data: Data = None, store: Store = None, port: Port = None) -> None:
+    """Serves the REST API."""
+    _service("api", plant=plant, data=data, store=store, port=port)
+
+
+@app.command()
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Recordings (CSV).", metavar="FILE…")],
+    site: Annotated[Path, typer.Option(help="Folder to write a site for the recordings to.")],
+    protocol: Annotated[Literal["modbus", "opcua"], typer.Option(help="How the devices speak.")] = "modbus",
+    speed: Speed = None,
+) -> None:
+    """Serves recorded data as live devices, and writes the site folder that reads them."""
+    settings = load_settings(speed=speed)
+    replaying = importlib.import_module("monazite.replay")
+    raise typer.Exit(run_service("replay", settings, lambda: replaying.body(files, protocol, site), serves_metrics=False))
+
+
+@app.command()
+def check(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Site folder.")]) -> None:
+    """Says everything that is wrong with a site folder, or what is in it."""
+    typer.echo(importlib.import_module("monazite.check").summary(folder))
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except ConfigurationError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        sys.exit(EXIT_CONFIGURATION)
+
+
+def _service(name: str, **command_line: object) -> None:
+    settings = load_settings(**command_line)
+    raise typer.Exit(run_service(name, settings, lambda: body_of(name), serves_metrics=name != "api"))

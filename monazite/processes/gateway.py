@@ -1,0 +1,14 @@
+"""``monazite gateway``"""
+
+from monazite.bus_of import bus_of
+from monazite.service import ServiceContext
+from monazite.site_of import site_of
+from services.gateway import Gateway
+
+
+async def run(context: ServiceContext) -> None:
+    site = site_of(context.settings)
+    async with bus_of(context) as bus:
+        gateway = Gateway(site, bus, context.registry)
+        context.ready({})
+        await gateway.run(context.stop)

@@ -1,0 +1,19 @@
+"""``monazite historian``"""
+
+import asyncio
+import contextlib
+
+from monazite.bus_of import bus_of
+from monazite.service import ServiceContext
+from monazite.site_of import site_of
+from services.historian import Historian
+from services.store import open_store
+
+
+async def run(context: ServiceContext) -> None:
+    site = site_of(context.settings)
+    async with bus_of(context) as bus:
+        with contextlib.closing(await asyncio.to_thread(open_store, context.settings.store_url)) as store:
+            historian = Historian(store, site, bus, context.registry)
+            context.ready({})
+            await historian.run(context.stop)

@@ -1,0 +1,224 @@
+"""Live values: heard from the bus once, told to every listener at its own pace.
+
+Rules:
+
+1. The current values of all tags are kept here, and come from the store's snapshot before the first batch.
+2. A listener holds at most one value a tag that it has not taken yet: a newer one takes its place, which is counted. A slow listener loses what it was
+   too slow for, and slows nobody.
+3. The last few thousand messages are kept, numbered, for listeners that come back and say what they had.
+4. A device whose gateway has said nothing for five seconds is down, whatever was said before.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from plant import times
+from plant.batch import Batch, SampleBatch, TextBatch
+from plant.current_values import CurrentValues
+from plant.envelope import unseal
+from plant.errors import CorruptBatch
+from plant.event import Event
+from plant.link import DeviceStatus, LinkState
+from plant.site import Site
+from services.bus import Bus, subjects
+from services.bus.messages import MalformedMessage, decode_device_status, decode_event
+
+_log = logging.getLogger(__name__)
+
+STATUS_STALE_AFTER: Final = 5.0
+_EVENTS_WAITING: Final = 100
+_RECENT: Final = 5_000
+
+Item = Batch | Event | DeviceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class LiveValue:
+    """A sample on its way to a listener; ``time`` UTC microseconds, ``quality`` stored form."""
+
+    tag_id: int
+    time: int
+    value: float | str
+    quality: int
+
+
+class Listener:
+    """Takes what it asked for when it is ready."""
+
+    def __init__(self, tag_ids: frozenset[int] | None, dropped: Counter) -> None:
+        self._tag_ids = tag_ids
+        self._dropped = dropped
+        self._values: dict[int, LiveValue] = {}
+        self._events: list[Event] = []
+        self._devices: dict[str, DeviceStatus] = {}
+        self._something = asyncio.Event()
+
+    def hear(self, values: Sequence[LiveValue]) -> None:
+        for value in values:
+            if self._tag_ids is None or value.tag_id in self._tag_ids:
+                if value.tag_id in self._values:
+                    self._dropped.inc()
+                self._values[value.tag_id] = value
+                self._something.set()
+
+    def hear_event(self, event: Event) -> None:
+        if len(self._events) >= _EVENTS_WAITING:
+            self._events.pop(0)
+            self._dropped.inc()
+        self._events.append(event)
+        self._something.set()
+
+    def hear_device(self, status: DeviceStatus) -> None:
+        self._devices[status.device] = status
+        self._something.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Returns when there is something to take, at most after ``seconds``."""
+        try:
+            await asyncio.wait_for(self._something.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def take(self) -> tuple[list[LiveValue], list[Event], list[DeviceStatus]]:
+        """Everything since this was last called."""
+        taken = (list(self._values.values()), self._events, list(self._devices.values()))
+        self._values, self._events, self._devices = {}, [], {}
+        self._something.clear()
+        return taken
+
+
+class LiveHub:
+    """Current values, device states, and the listeners."""
+
+    def __init__(self, site: Site, registry: CollectorRegistry) -> None:
+        self._site = site
+        self.current = CurrentValues(site.tags)
+        self._statuses: dict[str, tuple[DeviceStatus, float]] = {}
+        self._listeners: set[Listener] = set()
+        self.samples_heard = 0
+        self._recent: deque[tuple[int, Item]] = deque(maxlen=_RECENT)
+        self._number = times.now()  # grows over restarts too
+        self._changed = asyncio.Event()
+        self._dropped = Counter("monazite_ws_frames_dropped", "Values and events that a slow listener missed.", registry=registry)
+        self._listening = Gauge("monazite_ws_clients", "Listeners to live values.", registry=registry)
+        self._corrupt = Counter("monazite_live_messages_refused", "Messages on the bus that were not what they should be.", registry=registry)
+
+    def start_with(self, samples: SampleBatch, texts: TextBatch) -> None:
+        """The store's snapshot; what was heard live meanwhile and is newer stays."""
+        self.current.update(samples)
+        self.current.update(texts)
+
+    async def listen(self, bus: Bus) -> None:
+        await bus.subscribe(subjects.ALL_SAMPLES, self._on_samples)
+        await bus.subscribe(subjects.ALL_STATUS, self._on_status)
+        await bus.subscribe(subjects.ALL_EVENTS, self._on_event)
+
+    async def _on_samples(self, subject: str, data: bytes) -> None:
+        try:
+            batch, _ = unseal(data)
+        except CorruptBatch as error:
+            self._corrupt.inc()
+            _log.warning("%s: %s", subject, error)
+            return
+        self.current.update(batch)
+        self.samples_heard += len(batch)
+        self._keep(batch)
+        if self._listeners:
+            values = values_of(batch)
+            for listener in self._listeners:
+                listener.hear(values)
+
+    async def _on_status(self, subject: str, data: bytes) -> None:
+        try:
+            status = decode_device_status(data)
+        except MalformedMessage as error:
+            self._corrupt.inc()
+            _log.warning("%s: %s", subject, error)
+            return
+        before = self._statuses.get(status.device)
+        self._statuses[status.device] = (status, time.monotonic())
+        if before is None or before[0].state is not status.state:
+            self._keep(status)
+            for listener in self._listeners:
+                listener.hear_device(status)
+
+    async def _on_event(self, subject: str, data: bytes) -> None:
+        try:
+            event = decode_event(data)
+        except MalformedMessage as error:
+            self._corrupt.inc()
+            _log.warning("%s: %s", subject, error)
+            return
+        self._keep(event)
+        for listener in self._listeners:
+            listener.hear_event(event)
+
+    def _keep(self, item: Item) -> None:
+        self._number += 1
+        self._recent.append((self._number, item))
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    @property
+    def number(self) -> int:
+        """Number of the newest message."""
+        return self._number
+
+    def since(self, number: int) -> Sequence[tuple[int, Item]]:
+        """Messages behind ``number`` that are still kept, oldest first."""
+        newer = []
+        for kept in reversed(self._recent):
+            if kept[0] <= number:
+                break
+            newer.append(kept)
+        return newer[::-1]
+
+    async def changed(self, seconds: float) -> None:
+        """Returns at the next message, at most after ``seconds``."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def devices(self) -> Mapping[str, DeviceStatus]:
+        """State of every device of the site, by name."""
+        return {name: self._status_of(name) for name in self._site.devices}
+
+    def _status_of(self, name: str) -> DeviceStatus:
+        device = self._site.devices[name]
+        heard = self._statuses.get(name)
+        if heard is None:
+            return DeviceStatus(name, device.protocol, device.endpoint, LinkState.DOWN, times.now(), "no gateway has spoken of it yet")
+        status, when = heard
+        if time.monotonic() - when > STATUS_STALE_AFTER:
+            return replace(status, state=LinkState.DOWN, last_error=f"its gateway has said nothing for {time.monotonic() - when:.0f} s")
+        return status
+
+    @contextmanager
+    def listener(self, tag_ids: frozenset[int] | None) -> Iterator[Listener]:
+        """A listener to these tags (``None``: all), which first has their current values to take."""
+        listener = Listener(tag_ids, self._dropped)
+        for batch in self.current.all():
+            listener.hear(values_of(batch))
+        for status in self.devices().values():
+            listener.hear_device(status)
+        self._listeners.add(listener)
+        self._listening.set(len(self._listeners))
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)
+            self._listening.set(len(self._listeners))
+
+
+def values_of(batch: Batch) -> list[LiveValue]:
+    """The rows of a batch."""
+    return [LiveValue(*row) for row in zip(batch.tag_id.tolist(), batch.time.tolist(), batch.value.tolist(), batch.quality.tolist(), strict=True)]

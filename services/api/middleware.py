@@ -1,0 +1,68 @@
+"""What every request passes through: counting, a bound on bodies, headers for browsers. Plain ASGI, so that streams stay streams."""
+
+import time
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.problems import problem_response
+
+_HEADERS: Final = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+
+class Requests:
+    """Counts requests by route template, never by path: labels stay bounded."""
+
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry, longest_body: int) -> None:
+        self._app = app
+        self._longest_body = longest_body
+        labels = ("route_template", "method")
+        self._requests = Counter("monazite_http_requests", "Requests.", (*labels, "code"), registry=registry)
+        self._duration = Histogram("monazite_http_request_duration_seconds", "From request to the end of the answer.", labels, registry=registry)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        status = 500
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), *_HEADERS]
+            await send(message)
+
+        try:
+            length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+            if not length.isdigit() or int(length) > self._longest_body:
+                refusal = problem_response(413, f"a request body is at most {self._longest_body} bytes", {"Connection": "close"})
+                await refusal(scope, receive, send_and_note)
+            else:
+                await self._app(scope, self._bounded(receive), send_and_note)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            self._requests.labels(route, method, str(status)).inc()
+            self._duration.labels(route, method).observe(time.perf_counter() - begun)
+
+    def _bounded(self, receive: Receive) -> Receive:
+        """A body that does not say its length ends where it becomes too long."""
+        left = self._longest_body
+
+        async def bounded() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            return {"type": "http.disconnect"} if left < 0 else message
+
+        return bounded
+
+
+_METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

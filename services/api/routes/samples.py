@@ -1,0 +1,58 @@
+"""History of a tag: raw samples, and the value at a time."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from plant import times
+from plant.quality import quality_name
+from services.api.auth import CurrentUser
+from services.api.columns import JSON, accepted, columns_of, json_response, shown, table_response
+from services.api.state import state_of, tag_named
+from services.api.time_range import parsed, time_range
+
+router = APIRouter(tags=["history"])
+
+_MOST = 11_000
+
+
+@router.get("/tags/{name}/samples")
+async def get_samples(
+    request: Request,
+    user: CurrentUser,
+    name: str,
+    start: Annotated[str, Query(alias="from", max_length=50, description="RFC 3339, or an offset from now such as -1h")] = "-1h",
+    end: Annotated[str, Query(alias="to", max_length=50, description="as from; not included")] = "now",
+    limit: Annotated[int, Query(ge=1, le=_MOST)] = 1000,
+    bounds: Annotated[bool, Query(description="also the sample before from and the one at or after to")] = False,
+    cursor: Annotated[str | None, Query(max_length=50)] = None,
+) -> Response:
+    """Raw samples, oldest first; ``next`` is the cursor of the next page. JSON, CSV, Arrow or Parquet, as ``Accept`` says."""
+    state = state_of(request)
+    tag = tag_named(state, name)
+    first, last = time_range(start, end)
+    page = await asyncio.to_thread(state.history.page, tag, first, last, limit, cursor=cursor, bounds=bounds)
+    kind = accepted(request)
+    if kind != JSON:
+        count = len(page.batch)
+        return table_response(kind, [tag.name] * count, page.batch, [tag.engineering_unit] * count, page.next)
+    return json_response({"tag": tag.name, "unit": tag.engineering_unit, **columns_of(page.batch), "next": page.next})
+
+
+@router.get("/tags/{name}/at")
+async def get_value_at(
+    request: Request, user: CurrentUser, name: str, time: Annotated[str, Query(max_length=50, description="RFC 3339, or an offset from now")] = "now"
+) -> Response:
+    """The value at a time, interpolated or stepped as the tag says."""
+    state = state_of(request)
+    tag = tag_named(state, name)
+    point = await asyncio.to_thread(state.history.at, tag, parsed(time, "time"))
+    answer: dict[str, Any] = {
+        "tag": tag.name,
+        "unit": tag.engineering_unit,
+        "time": times.format_time(point.time),
+        "value": shown(point.value),
+        "quality": quality_name(point.quality),
+    }
+    return json_response(answer)

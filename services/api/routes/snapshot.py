@@ -1,0 +1,52 @@
+"""Current values."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from plant import times
+from plant.quality import Quality, quality_name
+from services.api.auth import CurrentUser
+from services.api.columns import CSV, JSON, accepted, json_response, shown
+from services.api.live_hub import values_of
+from services.api.problems import ApiProblem
+from services.api.state import state_of, tags_wanted
+
+router = APIRouter(tags=["values"])
+
+
+@router.get("/snapshot")
+async def get_snapshot(
+    request: Request,
+    user: CurrentUser,
+    tag: Annotated[list[str] | None, Query(max_length=1000)] = None,
+    prefix: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """The newest sample of each tag, named by ``tag`` (any number of times) or ``prefix``; a tag that never had one says ``BadWaitingForInitialData``."""
+    state = state_of(request)
+    tags = tags_wanted(state, tag or [], prefix)
+    current = {value.tag_id: value for batch in state.hub.current.of([each.id for each in tags]) for value in values_of(batch)}
+    items: list[dict[str, Any]] = []
+    for each in tags:
+        value = current.get(each.id)
+        items.append(
+            {
+                "tag": each.name,
+                "time": None if value is None else times.format_time(value.time),
+                "value": None if value is None else shown(value.value),
+                "quality": quality_name(Quality.BAD_WAITING_FOR_INITIAL_DATA if value is None else value.quality),
+                "unit": each.engineering_unit,
+            }
+        )
+    kind = accepted(request)
+    if kind == JSON:
+        return json_response({"items": items})
+    if kind == CSV:
+        lines = ["tag,time,value,quality,unit"]
+        lines += [",".join("" if item[key] is None else _quoted(str(item[key])) for key in ("tag", "time", "value", "quality", "unit")) for item in items]
+        return Response("\r\n".join(lines) + "\r\n", media_type="text/csv; charset=utf-8")
+    raise ApiProblem(406, "the snapshot comes as application/json or text/csv")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(letter in text for letter in ',"\r\n') else text

@@ -1,0 +1,8 @@
+"""Recorded data as live devices: recordings, the site that reads them, and the devices that play them."""
+
+from simulators.replay.recording import Recording
+from simulators.replay.replay_device import ReplayDevice
+from simulators.replay.replay_site import replay_site
+from simulators.replay.site_folder import write_site
+
+__all__ = ["Recording", "ReplayDevice", "replay_site", "write_site"]
