@@ -3,7 +3,7 @@
 =========================== ============================================================
 history.sqlite              the default store
 nats/                       streams, and the server's configuration (0600: it holds the password)
-secrets/                    passwords made at the first start (0700)
+secrets/                    passwords and keys made at the first start (0700)
 initial-admin-password      of the user admin (0600)
 log/                        one bounded log a process
 run/                        what processes tell each other while they run
@@ -44,16 +44,9 @@ class DataFolder:
             ConfigurationError: the folder cannot be made or written.
         """
         folder = cls(path.absolute())
-        try:
-            for part in (folder.path, folder.nats, folder.log, folder.run):
-                part.mkdir(parents=True, exist_ok=True)
-            folder.nats_password.parent.mkdir(mode=0o700, exist_ok=True)
-            probe = folder.run / ".probe"
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as error:
-            message = f"the data folder cannot be used: {error.strerror or error}"
-            raise ConfigurationError([Problem(str(path), None, None, message, "give a folder that this user may write, with --data DIR")]) from None
+        for part in (folder.path, folder.nats, folder.log, folder.run):
+            ensure_folder(part)
+        ensure_folder(folder.nats_password.parent, 0o700)
         return folder
 
     def clear_run(self) -> None:
@@ -119,6 +112,22 @@ class FolderLock:
         """For this process; children that still live keep it."""
         with contextlib.suppress(OSError):
             os.close(self.fd)
+
+
+def ensure_folder(path: Path, mode: int = 0o755) -> None:
+    """Makes the folder if it is missing.
+
+    Raises:
+        ConfigurationError: it cannot be made or written.
+    """
+    try:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+        probe = path / f".probe.{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        message = f"the data folder cannot be used: {error.strerror or error}"
+        raise ConfigurationError([Problem(str(path), None, None, message, "give a folder that this user may write, with --data DIR")]) from None
 
 
 def _is_alive(pid: int) -> bool:

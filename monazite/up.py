@@ -66,7 +66,7 @@ class Up:
         self._assembly = Assembly(settings, folder, simulators)
         self._supervisor = Supervisor(self._assembly.stages(), folder.log, self._registry, self._became_ready, [lock.fd])
         self._stop = asyncio.Event()
-        self._had_admin_file = folder.initial_admin_password.exists()
+        self._admin_told = folder.initial_admin_password.exists()
         self._own_metrics: str | None = None
 
     async def run(self) -> int:
@@ -139,6 +139,7 @@ class Up:
             except OSError as error:
                 status, body = 0, str(error) or type(error).__name__
             if status == 200:
+                self._tell_admin_password()  # made only now, if the store was away
                 _say(f"ready {api}")
                 return
             if loop.time() > say_at:
@@ -148,7 +149,8 @@ class Up:
 
     def _tell_admin_password(self) -> None:
         file = self._folder.initial_admin_password
-        if file.exists() and not self._had_admin_file:
+        if file.exists() and not self._admin_told:
+            self._admin_told = True
             _say(f"user admin, password {file.read_text(encoding='utf-8').strip()} (also in {file}; shown this once)")
 
     async def _vital_signs(self) -> VitalSigns:

@@ -32,6 +32,12 @@ class CurrentValues:
         else:
             self._update_texts(batch)
 
+    def newer(self, batch: Batch) -> Batch:
+        """The rows of ``batch`` that are later than the current value of their tag."""
+        index, time = (self._numbers, self._time) if isinstance(batch, SampleBatch) else (self._texts, self._text_time)
+        position = index.positions(batch.tag_id)
+        return batch.select((position >= 0) & (batch.time > time[position]))
+
     def _update_numbers(self, batch: SampleBatch) -> None:
         position = self._numbers.positions(batch.tag_id)
         # In order of time, a later assignment to the same position wins; the sort is stable, so of equal times the last arrival does.

@@ -1,5 +1,6 @@
 """A Modbus device made with pymodbus, for tests that need one they can write to, cut off and bring back."""
 
+import asyncio
 from types import TracebackType
 from typing import Self
 
@@ -43,9 +44,9 @@ class ModbusTestDevice:
         device = SimDevice(UNIT, simdata=(bits, bits, holding, inputs), action=self._count)
         self._server = ModbusTcpServer(device, address=("127.0.0.1", self.port))
         await self._server.serve_forever(background=True)
-        transport = self._server.transport
-        assert transport is not None
-        self.port = transport.sockets[0].getsockname()[1]
+        listening = self._server.transport
+        assert isinstance(listening, asyncio.Server)  # though pymodbus annotates it as a transport
+        self.port = listening.sockets[0].getsockname()[1]
 
     async def _count(self, function: int, start: int, address: int, count: int, registers: list[int], values: list[int] | list[bool] | None) -> ExcCodes | None:
         if function in {5, 6, 15, 16}:
@@ -54,7 +55,7 @@ class ModbusTestDevice:
 
     async def stop(self) -> None:
         if self._server is not None:
-            await self._server.shutdown()
+            await self._server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves this one untyped
             self._server = None
 
     async def __aenter__(self) -> Self:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 
 from monazite.bus_of import bus_of
+from monazite.data_folder import ensure_folder
 from monazite.service import ServiceContext
 from monazite.site_of import site_of
 from services.historian import Historian
@@ -12,6 +13,8 @@ from services.store import open_store
 
 async def run(context: ServiceContext) -> None:
     site = site_of(context.settings)
+    if context.settings.store is None:
+        ensure_folder(context.settings.data)
     async with bus_of(context) as bus:
         with contextlib.closing(await asyncio.to_thread(open_store, context.settings.store_url)) as store:
             historian = Historian(store, site, bus, context.registry)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
@@ -24,7 +25,8 @@ from services.store import Store
 
 _log = logging.getLogger(__name__)
 
-_RETRY_STORE_AFTER: Final = 1.0
+_FIRST_COMPARISONS: Final = (1.0, 1.0, 2.0, 4.0)
+_COMPARISON_PERIOD: Final = 15.0
 
 
 def create_app(config: ApiConfig, site: Site, store: Store, bus: Bus, registry: CollectorRegistry) -> FastAPI:
@@ -38,9 +40,9 @@ def create_app(config: ApiConfig, site: Site, store: Store, bus: Bus, registry: 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await hub.listen(bus)
-        loading = asyncio.create_task(_load_snapshot(store, hub))
+        healing = asyncio.create_task(_heal(store, hub))
         yield
-        loading.cancel()
+        healing.cancel()
 
     app = FastAPI(
         title="Monazite",
@@ -63,13 +65,12 @@ def create_app(config: ApiConfig, site: Site, store: Store, bus: Bus, registry: 
     return app
 
 
-async def _load_snapshot(store: Store, hub: LiveHub) -> None:
-    """Current values of before this process began; tried until the store answers."""
-    while True:
+async def _heal(store: Store, hub: LiveHub) -> None:
+    """Compares with the store's snapshot: often at first, when what was told before this process listened is still on its way there."""
+    for wait in chain(_FIRST_COMPARISONS, repeat(_COMPARISON_PERIOD)):
         try:
-            hub.start_with(*await asyncio.to_thread(store.snapshot))
+            for batch in await asyncio.to_thread(store.snapshot):
+                hub.heal(batch)
         except StoreUnavailable as error:
             _log.debug("the snapshot waits for the store: %s", error)
-            await asyncio.sleep(_RETRY_STORE_AFTER)
-        else:
-            return
+        await asyncio.sleep(wait)

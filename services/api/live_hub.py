@@ -2,7 +2,7 @@
 
 Rules:
 
-1. The current values of all tags are kept here, and come from the store's snapshot before the first batch.
+1. The current values of all tags are kept here: heard live, and compared with the store's snapshot now and then, which knows what was not heard.
 2. A listener holds at most one value a tag that it has not taken yet: a newer one takes its place, which is counted. A slow listener loses what it was
    too slow for, and slows nobody.
 3. The last few thousand messages are kept, numbered, for listeners that come back and say what they had.
@@ -21,7 +21,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from plant import times
-from plant.batch import Batch, SampleBatch, TextBatch
+from plant.batch import Batch
 from plant.current_values import CurrentValues
 from plant.envelope import unseal
 from plant.errors import CorruptBatch
@@ -111,10 +111,11 @@ class LiveHub:
         self._listening = Gauge("monazite_ws_clients", "Listeners to live values.", registry=registry)
         self._corrupt = Counter("monazite_live_messages_refused", "Messages on the bus that were not what they should be.", registry=registry)
 
-    def start_with(self, samples: SampleBatch, texts: TextBatch) -> None:
-        """The store's snapshot; what was heard live meanwhile and is newer stays."""
-        self.current.update(samples)
-        self.current.update(texts)
+    def heal(self, stored: Batch) -> None:
+        """Takes from the store what was not heard live: all there is at the start, later what the bus did not deliver to us."""
+        missed = self.current.newer(stored)
+        if len(missed):
+            self._take(missed)
 
     async def listen(self, bus: Bus) -> None:
         await bus.subscribe(subjects.ALL_SAMPLES, self._on_samples)
@@ -128,8 +129,11 @@ class LiveHub:
             self._corrupt.inc()
             _log.warning("%s: %s", subject, error)
             return
-        self.current.update(batch)
         self.samples_heard += len(batch)
+        self._take(batch)
+
+    def _take(self, batch: Batch) -> None:
+        self.current.update(batch)
         self._keep(batch)
         if self._listeners:
             values = values_of(batch)
