@@ -5,7 +5,8 @@ Rules:
 1. A lost session is one Bad sample for every tag, with the time of loss; never the last good value again. Said once a loss.
 2. The link is tried again for ever, with a capped and jittered wait that starts over after a session that delivered.
 3. There is one session at a time; the old one is closed, within a deadline, before the next is opened.
-4. A write goes out only while a session is open, once, and never later than its deadline.
+4. What the link itself says of a tag bears the device's time, by its clock offset, and is later than all the device said; ``Resumption`` has the way back.
+5. A write goes out only while a session is open, once, and never later than its deadline.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import numpy as np
 
 from drivers.backoff import Backoff
 from drivers.metrics import DriverMetrics
+from drivers.resumption import Resumption
 from drivers.session import OpenSession, Session, WriteOutcome, WriteStatus
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
@@ -62,6 +64,10 @@ class DeviceLink(Generic[DeviceT]):
         self._clock = clock
         self._session: Session | None = None
         self._sessions_opened = 0
+        self._opened_at = 0
+        self._clock_offset = 0
+        self._latest = 0
+        self._resumption: Resumption | None = None
         self._status = DeviceStatus(device.name, device.protocol, device.endpoint, LinkState.CONNECTING, clock())
 
     @property
@@ -90,6 +96,7 @@ class DeviceLink(Generic[DeviceT]):
         """Whether the session brought anything, and what ended it."""
         delivered = False
         session: Session | None = None
+        self._opened_at = self._clock()
         try:
             session = await self._open()
             async with aclosing(session.batches()) as batches:
@@ -98,14 +105,36 @@ class DeviceLink(Generic[DeviceT]):
                         delivered = True
                         self._opened(session)
                     self._metrics.received(self._clock() / times.MICROSECONDS)
-                    await self._publish(batch)
+                    await self._forward(batch)
         except (DeviceUnreachable, DeviceProtocolError) as error:
             return delivered, error
         finally:
+            self._note_clock_offset()
             self._session = None
             if session is not None:
                 await _close(session, self._device.name)
         return delivered, DeviceUnreachable("the session ended")
+
+    async def _forward(self, batch: Batch) -> None:
+        """Publishes what the device said, and what is known again by it."""
+        if not len(batch):
+            return
+        latest = int(batch.time.max())
+        if self._resumption is not None:
+            self._note_clock_offset()
+            batch = self._resumption.complete(batch, self._at_device(self._opened_at))
+            if self._resumption.is_complete:
+                self._resumption = None
+        self._latest = max(self._latest, latest)
+        await self._publish(batch)
+
+    def _note_clock_offset(self) -> None:
+        if self._session is not None and self._session.clock_offset is not None:
+            self._clock_offset = round(self._session.clock_offset * times.MICROSECONDS)
+
+    def _at_device(self, time: int) -> int:
+        """A time of ours by the device's clock, as that was last heard, and later than everything told of the device so far."""
+        return max(time + self._clock_offset, self._latest + 1)
 
     async def _open(self) -> Session:
         try:
@@ -125,7 +154,8 @@ class DeviceLink(Generic[DeviceT]):
         _log.info("%s at %s: connected", self._device.name, self._device.endpoint)
 
     async def _lost(self, error: DeviceUnreachable | DeviceProtocolError) -> None:
-        now = self._clock()
+        now = self._latest = self._at_device(self._clock())
+        self._resumption = Resumption([tag.id for tag in self._tags], now)
         self._metrics.up(False)
         self._enter(LinkState.DOWN, str(error))
         quality = Quality.BAD_COMMUNICATION_ERROR if isinstance(error, DeviceProtocolError) else Quality.BAD_NO_COMMUNICATION

@@ -36,7 +36,8 @@ class CurrentValues:
         """The rows of ``batch`` that are later than the current value of their tag."""
         index, time = (self._numbers, self._time) if isinstance(batch, SampleBatch) else (self._texts, self._text_time)
         position = index.positions(batch.tag_id)
-        return batch.select((position >= 0) & (batch.time > time[position]))
+        known = np.flatnonzero(position >= 0)
+        return batch.select(known[batch.time[known] > time[position[known]]])
 
     def _update_numbers(self, batch: SampleBatch) -> None:
         position = self._numbers.positions(batch.tag_id)

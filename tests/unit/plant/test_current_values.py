@@ -1,4 +1,4 @@
-from plant.batch import TextBatch
+from plant.batch import SampleBatch, TextBatch
 from plant.current_values import CurrentValues
 from plant.tag import DataType
 from tests.samples import batch_of, make_tag, rows_of
@@ -38,3 +38,12 @@ def test_tags_that_never_had_a_sample_are_left_out() -> None:
     current.update(batch_of([(2, 1, 7.0, 0)]))
     assert rows_of(current.of([2, 5, 9])[0]) == [(2, 1, 7.0, 0)]
     assert len(current.of([5])[0]) == 0
+
+
+def test_newer_rows_of_a_batch_are_told_apart_and_unknown_tags_are_passed_over() -> None:
+    current = CurrentValues(TAGS)
+    current.update(batch_of([(5, 10, 1.0, 0)]))
+    newer = current.newer(batch_of([(5, 10, 9.0, 0), (5, 11, 2.0, 0), (2, 1, 7.0, 0), (77, 99, 9.0, 0)]))
+    assert isinstance(newer, SampleBatch)
+    assert rows_of(newer) == [(5, 11, 2.0, 0), (2, 1, 7.0, 0)]
+    assert len(CurrentValues([make_tag(5)]).newer(TextBatch.of([9], [4], ["LOT-1"], [0]))) == 0
