@@ -1,0 +1,36 @@
+"""Runs every benchmark; prints a table and writes ``benchmarks/results.json``."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import modbus_reads, writer
+from benchmarks.comparison import Comparison
+
+RESULTS: Final = Path(__file__).parent / "results.json"
+_WIDTH: Final = 120
+_BENCHMARKS: Final[tuple[Callable[[], Iterator[Comparison]], ...]] = (writer.comparisons, modbus_reads.comparisons)
+
+
+def main() -> None:
+    console = Console(width=_WIDTH)
+    table = Table("what", "ours", "baseline", "baseline is", "unit", "ratio", "goal")
+    results = []
+    for benchmark in _BENCHMARKS:
+        for found in benchmark():
+            console.print(f"{found.name}: {found.ratio:.2f} of {found.baseline_name}")
+            results.append({**asdict(found), "ratio": found.ratio})
+            rates = (f"{found.ours:,.0f}", f"{found.baseline:,.0f}")
+            table.add_row(found.name, *rates, found.baseline_name, found.unit, f"{found.ratio:.2f}", f"{found.goal:.2f}")
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    console.print(table)
+    console.print(f"also in {RESULTS}")
+
+
+if __name__ == "__main__":
+    main()
