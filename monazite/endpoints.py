@@ -19,4 +19,4 @@ def _row(device: Device) -> Mapping[str, object]:
     if isinstance(device, ModbusDevice):
         return {"name": device.name, "protocol": device.protocol, "host": device.host, "port": device.port, "unit_id": device.unit_id}
     parts = urlsplit(device.url)
-    return {"name": device.name, "protocol": device.protocol, "host": parts.hostname, "port": parts.port, "url": device.url}
+    return {"name": device.name, "protocol": device.protocol, "host": parts.hostname, "port": parts.port, "url": device.endpoint}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 
 class ModbusTable(StrEnum):
@@ -171,7 +172,9 @@ class OpcuaDevice:
 
     @property
     def endpoint(self) -> str:
-        return self.url
+        """The URL without user and password: this is what logs and people see."""
+        parts = urlsplit(self.url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 Device = ModbusDevice | OpcuaDevice
