@@ -68,5 +68,9 @@ class PositionLedger:
         return [self._positions[device] for device in sorted(devices) if device in self._positions]
 
 
-def _gap(device: str, start: int, end: int, cause: GapCause) -> list[Gap]:
-    return [Gap(device, start, end, cause)] if end > start else []
+def _gap(device: str, known: int, known_next: int, cause: GapCause) -> list[Gap]:
+    """Between two times that are known. They run backwards when the device's clock was set, and the loss is told all the same; if they are one time, the
+    device's newest sample is still the one that is stored, and there was none to lose."""
+    if known == known_next:
+        return []
+    return [Gap(device, min(known, known_next), max(known, known_next), cause)]

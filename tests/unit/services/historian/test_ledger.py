@@ -41,3 +41,13 @@ def test_another_epoch_is_a_gap_of_the_gateway() -> None:
 
 def test_the_first_epoch_opens_no_gap() -> None:
     assert PositionLedger({}).note(envelope(12), batch_of([(1, 100, 1.0, 0)])) == []
+
+
+def test_a_loss_is_told_even_if_the_clock_of_the_device_was_set_back() -> None:
+    ledger = PositionLedger({DEVICE: Position(DEVICE, 1, 4, 400)})
+    assert ledger.note(envelope(0, epoch=2), batch_of([(1, 150, 1.0, 0)])) == [Gap(DEVICE, 150, 400, GapCause.GATEWAY_STOPPED)]
+
+
+def test_no_gap_lies_between_a_sample_and_itself() -> None:
+    ledger = PositionLedger({DEVICE: Position(DEVICE, 1, 4, 400)})
+    assert ledger.note(envelope(0, epoch=2), batch_of([(1, 400, 1.0, 0)])) == []
