@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 
 from plant.device import Device, ModbusDevice, OpcuaDevice
 from plant.site_document import TomlTable
@@ -13,7 +14,6 @@ TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 _MODBUS_KEYS: Final = ("protocol", "area", "host", "port", "unit_id", "max_registers", "max_bits", "max_gap", "timeout")
 _OPCUA_KEYS: Final = ("protocol", "area", "url", "publishing_interval", "timeout")
-_URL: Final = re.compile(r"opc\.tcp://[^\s/:]+(:\d{1,5})?(/\S*)?|opc\.tcp://\[[0-9A-Fa-f:.]+\](:\d{1,5})?(/\S*)?", re.ASCII)
 
 
 def parse_devices(document: TomlTable) -> Mapping[str, Device | None]:
@@ -68,7 +68,7 @@ def _modbus(name: str, area: str, table: TomlTable) -> ModbusDevice:
 def _opcua(name: str, area: str, table: TomlTable) -> OpcuaDevice:
     table.only(_OPCUA_KEYS)
     url = table.string("url", '"opc.tcp://10.20.3.21:4840"') or ""
-    if url and _URL.fullmatch(url) is None:
+    if url and not _is_opcua_url(url):
         table.report("url", f"{url!r} is no address of an OPC UA server", "write opc.tcp://HOST:PORT/PATH")
     plain = OpcuaDevice(name, area, url)
     return replace(
@@ -76,6 +76,14 @@ def _opcua(name: str, area: str, table: TomlTable) -> OpcuaDevice:
         publishing_interval=table.seconds("publishing_interval", plain.publishing_interval),
         timeout=table.seconds("timeout", plain.timeout),
     )
+
+
+def _is_opcua_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "opc.tcp" and bool(parts.hostname) and parts.port != 0 and re.search(r"\s", url) is None
+    except ValueError:  # brackets around what is no IPv6 address, or a port above 65535
+        return False
 
 
 def _report_shared_endpoints(tables: Mapping[str, TomlTable], devices: Mapping[str, Device | None]) -> None:

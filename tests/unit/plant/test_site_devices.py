@@ -40,6 +40,10 @@ MISTAKES = {
     "url of http": Mistake(
         "devices.toml", "opc.tcp:", "http:", "devices.toml:12", "devices.PLC-SEP-01.url", "no address of an OPC UA server", "opc.tcp://HOST"
     ),
+    "half an IPv6 address": Mistake(
+        "devices.toml", "10.20.3.21:4840", "[:4840", "devices.toml:12", "devices.PLC-SEP-01.url", "no address of an OPC UA", "opc.tcp"
+    ),
+    "port too high": Mistake("devices.toml", "4840", "70000", "devices.toml:12", "devices.PLC-SEP-01.url", "no address of an OPC UA server", "opc.tcp"),
     "no time-out": Mistake(
         "devices.toml", "max_registers = 20", "timeout = 0", "devices.toml:7", "devices.MB-SEP-01.timeout", "0 is no number of seconds", "timeout = 1"
     ),
