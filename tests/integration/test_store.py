@@ -303,19 +303,16 @@ def test_sqlite_on_a_full_disk_keeps_what_was_committed_and_goes_on_when_there_i
     assert "whole: 0" not in ran.stdout
 
 
-def test_grafanas_reader_sees_history_and_no_account(postgres_url: str) -> None:
-    role = "monazite_reader"
-    with psycopg.connect(postgres_url, autocommit=True) as owner:
-        if owner.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
-            owner.execute("CREATE ROLE monazite_reader LOGIN")
+def test_grafanas_reader_sees_history_and_no_account(postgres_url: str, reader_dsn: str) -> None:
     store = open_store(postgres_url)
     store.prepare(TAGS)
     store.commit(numbers((1, T0, 1.0, 0)))
     store.close()
-    address = postgres_url.rpartition("@")[2]
-    with psycopg.connect(f"postgresql://{role}@{address}", autocommit=True) as reader:
-        assert reader.execute("SELECT tag, unit, value, quality_name FROM sample_view").fetchall() == [("SEP.COL101.PT101", "bar", 1.0, "Good")]
+    with psycopg.connect(f"{reader_dsn}/{postgres_url.rpartition('/')[2]}", autocommit=True) as reader:
+        assert reader.execute("SELECT tag, unit, value, quality_name, severity FROM sample_view").fetchall() == [
+            ("SEP.COL101.PT101", "bar", 1.0, "Good", "Good")
+        ]
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             reader.execute("SELECT * FROM account")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             reader.execute("DELETE FROM sample")

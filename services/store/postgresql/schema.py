@@ -47,14 +47,14 @@ CREATE TABLE IF NOT EXISTS sample_text (
 ) {partitions};
 """
 
-_VIEWS: Final[LiteralString] = """
-CREATE OR REPLACE VIEW sample_view AS
-    SELECT s.ts AS time, t.name AS tag, t.area, t.engineering_unit AS unit, s.value, s.quality, COALESCE(q.name, s.quality::text) AS quality_name
-    FROM sample s JOIN tag t ON t.id = s.tag_id LEFT JOIN quality q ON q.code = s.quality;
-CREATE OR REPLACE VIEW snapshot_view AS
+_VALUES: Final[LiteralString] = """
+CREATE OR REPLACE VIEW {view} AS
     SELECT s.ts AS time, t.name AS tag, t.area, t.engineering_unit AS unit, s.value, s.quality,
         COALESCE(q.name, s.quality::text) AS quality_name, COALESCE(q.severity, CASE WHEN s.quality < 0 THEN 'Bad' ELSE 'Uncertain' END) AS severity
-    FROM snapshot s JOIN tag t ON t.id = s.tag_id LEFT JOIN quality q ON q.code = s.quality;
+    FROM {table} s JOIN tag t ON t.id = s.tag_id LEFT JOIN quality q ON q.code = s.quality;
+"""
+
+_RECORDS: Final[LiteralString] = """
 CREATE OR REPLACE VIEW gap_view AS
     SELECT start_ts AS time, end_ts AS end_time, device, cause, recovered, COALESCE(end_ts, now()) - start_ts AS duration FROM gap;
 CREATE OR REPLACE VIEW event_view AS
@@ -106,7 +106,9 @@ def make_tables(connection: Connection, *, timescaledb: bool) -> None:
 
 def make_views(connection: Connection) -> None:
     """Views for Grafana and analysts, and the reader's right to them. The tag and event tables must be there."""
-    connection.execute(_VIEWS)
+    for table in ("sample", "snapshot"):
+        connection.execute(sql.SQL(_VALUES).format(view=sql.Identifier(f"{table}_view"), table=sql.Identifier(table)))
+    connection.execute(_RECORDS)
     if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (READER,)).fetchone() is not None:
         relations = sql.SQL(", ").join(map(sql.Identifier, _READABLE))
         connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(relations, sql.Identifier(READER)))
