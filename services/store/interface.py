@@ -54,7 +54,9 @@ class Store(Protocol):
         ...
 
     def prepare(self, tags: Sequence[Tag]) -> None:
-        """Makes the schema where it is missing and registers the tags. Called by the historian before anything else; safe to repeat.
+        """Makes the schema where it is missing, registers the tags and brings the snapshot up to what was committed and not saved in it.
+
+        Called by the historian before anything else; safe to repeat.
 
         Raises:
             ConfigurationError: a tag's id belongs to another name already.

@@ -161,6 +161,17 @@ def test_the_snapshot_keeps_the_newest_of_each_tag(store: Store) -> None:
     assert texts.value.tolist() == ["LOT-1"]
 
 
+def test_what_was_committed_and_not_in_the_snapshot_is_in_it_when_prepared_again(store: Store) -> None:
+    store.save_snapshot(batch_of([(1, T0, 1.0, 0)]), TextBatch.of([3], [T0], ["LOT-0"], [0]))
+    store.commit(
+        Commit(batch_of([(1, T0, 1.0, 0), (1, T0 + 5, 5.0, BAD), (1, T0 + 4, 4.0, 0), (2, T0 + 1, 2.0, 0)]), TextBatch.of([3], [T0 + 1], ["LOT-1"], [0]))
+    )
+    store.prepare(TAGS)
+    samples, texts = store.snapshot()
+    assert rows_of(samples) == [(1, T0 + 5, 5.0, BAD), (2, T0 + 1, 2.0, 0)]
+    assert texts.value.tolist() == ["LOT-1"]
+
+
 def test_events_are_kept_once(store: Store) -> None:
     events = [Event(f"e{number}", T0 + number, "command.done", "SEP.COL101.FIC101.SP", "admin", {"value": 8.0, "none": None}) for number in range(3)]
     store.save_events(events)

@@ -21,7 +21,7 @@ from services.store.interface import Account, Commit, CommitReport
 from services.store.metadata import Metadata
 from services.store.postgresql.copying import from_copy
 from services.store.postgresql.schema import SCHEMA_LOCK, is_partitioned, make_partitions, make_tables, make_views, timescaledb_version
-from services.store.postgresql.write import write_gaps, write_positions, write_samples, write_snapshot, write_texts
+from services.store.postgresql.write import catch_up_snapshot, write_gaps, write_positions, write_samples, write_snapshot, write_texts
 from services.store.rows import check_storable, distinct
 
 _DEADLINE: Final = 5
@@ -65,6 +65,8 @@ class PostgresqlStore:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
             make_views(connection)
         self._metadata.register_tags(tags)
+        with self._transaction() as connection:
+            catch_up_snapshot(connection)
 
     def commit(self, commit: Commit) -> CommitReport:
         check_storable(commit.samples)

@@ -7,7 +7,7 @@ goes to ``sample_revision`` before it is replaced, what is new is inserted.
 from collections.abc import Sequence
 from typing import Any, Final, LiteralString
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.errors import UniqueViolation
 
 from plant import times
@@ -19,6 +19,15 @@ from services.store.postgresql.copying import to_copy
 _COPY: Final[LiteralString] = "COPY sample (tag_id, ts, value, quality) FROM STDIN (FORMAT BINARY)"
 _COPY_INCOMING: Final[LiteralString] = "COPY incoming (tag_id, ts, value, quality) FROM STDIN (FORMAT BINARY)"
 _TEXT_ROWS: Final[LiteralString] = "SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::text[], %s::smallint[]) AS i (tag_id, ts, value, quality)"
+
+_REPLACE: Final[LiteralString] = "ON CONFLICT (tag_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, quality = excluded.quality"
+_CATCH_UP: Final[LiteralString] = """
+INSERT INTO {snapshot} SELECT t.id, newest.ts, newest.value, newest.quality
+    FROM tag t LEFT JOIN {snapshot} known ON known.tag_id = t.id
+    CROSS JOIN LATERAL (
+        SELECT ts, value, quality FROM {table} s WHERE s.tag_id = t.id AND s.ts >= COALESCE(known.ts, '-infinity') ORDER BY s.ts DESC LIMIT 1
+    ) newest
+"""
 
 _DIFFERS: Final[LiteralString] = "(s.value, s.quality) IS DISTINCT FROM (i.value, i.quality)"
 
@@ -101,7 +110,17 @@ def write_gaps(connection: Connection, gaps: Sequence[Gap]) -> None:
 
 
 def write_snapshot(connection: Connection, samples: SampleBatch, texts: TextBatch) -> None:
-    newer: LiteralString = "ON CONFLICT (tag_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, quality = excluded.quality"
     numbers = [samples.tag_id.tolist(), [times.to_datetime(time) for time in samples.time.tolist()], samples.value.tolist(), samples.quality.tolist()]
-    connection.execute("INSERT INTO snapshot SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::double precision[], %s::smallint[]) " + newer, numbers)
-    connection.execute("INSERT INTO snapshot_text " + _TEXT_ROWS + " " + newer, text_columns(texts))
+    connection.execute(
+        "INSERT INTO snapshot SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::double precision[], %s::smallint[]) " + _REPLACE, numbers
+    )
+    connection.execute("INSERT INTO snapshot_text " + _TEXT_ROWS + " " + _REPLACE, text_columns(texts))
+
+
+def catch_up_snapshot(connection: Connection) -> None:
+    """Brings the snapshot to the newest sample of every tag: it is saved some time after the samples, and a kill may fall in between.
+
+    Looks no further back than the snapshot's own sample, so that no old chunk or partition is opened.
+    """
+    for snapshot, table in (("snapshot", "sample"), ("snapshot_text", "sample_text")):
+        connection.execute(sql.SQL(_CATCH_UP + _REPLACE).format(snapshot=sql.Identifier(snapshot), table=sql.Identifier(table)))

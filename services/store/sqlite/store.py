@@ -18,7 +18,7 @@ from services.store.metadata import Metadata
 from services.store.rows import check_storable, distinct
 from services.store.sqlite.connections import Connections
 from services.store.sqlite.schema import TABLES
-from services.store.sqlite.write import write_gaps, write_history, write_positions, write_snapshot
+from services.store.sqlite.write import catch_up_snapshot, write_gaps, write_history, write_positions, write_snapshot
 
 _BOUNDS = "tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT ?"
 _BEFORE = "tag_id = ? AND ts <= ? ORDER BY ts DESC LIMIT 1"
@@ -44,6 +44,8 @@ class SqliteStore:
                 connection.execute(statement)
         self._metadata.create()
         self._metadata.register_tags(tags)
+        with self._connections.writing() as connection:
+            catch_up_snapshot(connection)
 
     def commit(self, commit: Commit) -> CommitReport:
         check_storable(commit.samples)

@@ -14,8 +14,9 @@ from services.store.interface import CommitReport
 
 _INCOMING: Final = "CREATE TEMP TABLE IF NOT EXISTS incoming (tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, value, quality INTEGER NOT NULL)"
 
-_SNAPSHOT: Final = (
-    "INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT (tag_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, quality = excluded.quality"
+_REPLACE: Final = " ON CONFLICT (tag_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, quality = excluded.quality"
+_NEWEST: Final = (
+    "SELECT s.tag_id, s.ts, s.value, s.quality FROM tag t JOIN {0} s ON s.tag_id = t.id AND s.ts = (SELECT max(ts) FROM {0} WHERE tag_id = t.id) WHERE true"
 )
 
 
@@ -64,5 +65,11 @@ def write_gaps(connection: sqlite3.Connection, gaps: Sequence[Gap]) -> None:
 
 
 def write_snapshot(connection: sqlite3.Connection, samples: SampleBatch, texts: TextBatch) -> None:
-    connection.executemany(_SNAPSHOT.format(table="snapshot"), rows_of(samples))
-    connection.executemany(_SNAPSHOT.format(table="snapshot_text"), rows_of(texts))
+    connection.executemany("INSERT INTO snapshot VALUES (?, ?, ?, ?)" + _REPLACE, rows_of(samples))
+    connection.executemany("INSERT INTO snapshot_text VALUES (?, ?, ?, ?)" + _REPLACE, rows_of(texts))
+
+
+def catch_up_snapshot(connection: sqlite3.Connection) -> None:
+    """Brings the snapshot to the newest sample of every tag: it is saved some time after the samples, and a kill may fall in between."""
+    connection.execute("INSERT INTO snapshot " + _NEWEST.format("sample") + _REPLACE)
+    connection.execute("INSERT INTO snapshot_text " + _NEWEST.format("sample_text") + _REPLACE)
