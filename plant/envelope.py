@@ -106,6 +106,9 @@ def unseal(data: bytes) -> tuple[Batch, Envelope]:
 
 def _envelope(metadata: Mapping[bytes, bytes]) -> Envelope:
     try:
-        return Envelope(metadata[b"device"].decode(), int(metadata[b"epoch"]), int(metadata[b"sequence"]), int(metadata[b"received"]))
+        device, *numbers = metadata[b"device"].decode(), int(metadata[b"epoch"]), int(metadata[b"sequence"]), int(metadata[b"received"])
     except (KeyError, ValueError) as error:
         raise CorruptBatch(f"the envelope is not whole: {error}") from error
+    if not all(0 <= number < 2**63 for number in numbers):
+        raise CorruptBatch(f"the envelope counts out of range: {numbers}")
+    return Envelope(device, *numbers)

@@ -34,7 +34,7 @@ from services.historian.journal import Journal
 from services.historian.ledger import PositionLedger
 from services.historian.metrics import HistorianMetrics
 from services.historian.quarantine import Quarantine
-from services.store import Commit, CommitReport, Store
+from services.store import Commit, CommitReport, Store, check_storable
 
 _log = logging.getLogger(__name__)
 
@@ -121,8 +121,11 @@ class Historian:
         for message in messages:
             try:
                 batch, envelope = unseal(message.data)
+                check_storable(batch)  # before the ledger learns its times
             except CorruptBatch as error:
                 await self._quarantine.take(message, "corrupt", str(error))
+            except Unstorable as error:
+                await self._quarantine.take(message, "unstorable", str(error))
             else:
                 gaps = self._ledger.note(envelope, batch) if len(batch) else []
                 received.append(_Received(message, batch, envelope, gaps))

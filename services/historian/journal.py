@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from nats.aio.msg import Msg
 
-from plant.errors import StoreUnavailable
+from plant.errors import StoreUnavailable, Unstorable
 from plant.event import Event
 from plant.ledger import GAP_EVENT, Gap, gap_of_event
 from services.bus import Bus, subjects
@@ -22,8 +23,15 @@ _EVENTS_A_COMMIT: Final = 256
 _RETRY_STORE_AFTER: Final = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    message: Msg
+    event: Event
+    gap: Gap | None
+
+
 class Journal:
-    """Drains the stream of events; stored before acknowledged, and once whatever is handed out twice."""
+    """Drains the stream of events; stored before acknowledged, and once whatever is handed out twice. What can never be stored goes to quarantine."""
 
     def __init__(self, store: Store, bus: Bus, quarantine: Quarantine) -> None:
         self._store = store
@@ -36,29 +44,38 @@ class Journal:
             await self._store_all(await fetch(subscription, _EVENTS_A_COMMIT))
 
     async def _store_all(self, messages: Sequence[Msg]) -> None:
-        events: list[Event] = []
-        gaps: list[Gap] = []
-        understood: list[Msg] = []
+        entries: list[_Entry] = []
         for message in messages:
             try:
                 event = decode_event(message.data)
-                if event.kind == GAP_EVENT:
-                    gaps.append(gap_of_event(event))
+                entries.append(_Entry(message, event, gap_of_event(event) if event.kind == GAP_EVENT else None))
             except (MalformedMessage, ValueError) as error:
                 await self._quarantine.take(message, "malformed", str(error))
-            else:
-                events.append(event)
-                understood.append(message)
-        if not understood:
-            return
-        alive = asyncio.create_task(keep_in_hand(understood))
+        if entries:
+            try:
+                await self._save(entries)
+            except Unstorable as error:
+                _log.warning("%d events can never be stored together, trying each alone: %s", len(entries), error)
+                for entry in entries:
+                    await self._store_alone(entry)
+
+    async def _store_alone(self, entry: _Entry) -> None:
         try:
-            await self._save(events, gaps)
+            await self._save([entry])
+        except Unstorable as error:
+            await self._quarantine.take(entry.message, "unstorable", str(error))
+
+    async def _save(self, entries: Sequence[_Entry]) -> None:
+        """Saves, trying for ever while the store is away, then acknowledges. Raises ``Unstorable``."""
+        messages = [entry.message for entry in entries]
+        alive = asyncio.create_task(keep_in_hand(messages))
+        try:
+            await self._save_when_possible([entry.event for entry in entries], [entry.gap for entry in entries if entry.gap is not None])
         finally:
             alive.cancel()
-        await acknowledge(understood)
+        await acknowledge(messages)
 
-    async def _save(self, events: Sequence[Event], gaps: Sequence[Gap]) -> None:
+    async def _save_when_possible(self, events: Sequence[Event], gaps: Sequence[Gap]) -> None:
         while True:
             try:
                 for gap in gaps:

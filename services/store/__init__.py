@@ -2,5 +2,6 @@
 
 from services.store.interface import Account, Commit, CommitReport, Store
 from services.store.opening import open_store
+from services.store.rows import check_storable
 
-__all__ = ["Account", "Commit", "CommitReport", "Store", "open_store"]
+__all__ = ["Account", "Commit", "CommitReport", "Store", "check_storable", "open_store"]

@@ -1,7 +1,8 @@
 """The seam between the services and a database: what every store does.
 
 Calls block and are made from worker threads. One process writes history (the historian); any number read beside it. Every method that cannot reach
-the database raises ``StoreUnavailable``, after which the same call may simply be made again.
+the database raises ``StoreUnavailable``, after which the same call may simply be made again. ``commit``, ``save_gap`` and ``save_events`` raise
+``Unstorable`` for what no further try will store, and have then written nothing.
 """
 
 from collections.abc import Mapping, Sequence

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, Float, Integer, MetaData, String, Table, Text, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from plant.errors import ConfigurationError, Problem, StoreUnavailable
+from plant.errors import ConfigurationError, Problem, StoreUnavailable, Unstorable
 from plant.event import Event
 from plant.tag import Tag
 from services.store.interface import Account
+from services.store.rows import check_event
 
 _metadata = MetaData()
 
@@ -95,6 +96,8 @@ class Metadata:
     def save_events(self, events: Sequence[Event]) -> None:
         if not events:
             return
+        for event in events:
+            check_event(event)
         rows = [
             {
                 "id": event.id,
@@ -132,6 +135,8 @@ class Metadata:
         try:
             with self._engine.begin() as connection:
                 yield connection
+        except (DataError, IntegrityError) as error:
+            raise Unstorable(str(error).splitlines()[0]) from error
         except (DBAPIError, PoolTimeout) as error:
             raise StoreUnavailable(str(error).splitlines()[0]) from error
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from plant.batch import SampleBatch, TextBatch
 from plant.errors import Unstorable
+from plant.event import Event
+from plant.ledger import Gap
 
 FIRST_TIME: Final = -62_135_596_800_000_000
 """Year 1, UTC microseconds: what calendars of Python and SQL share begins here."""
@@ -27,6 +29,24 @@ def distinct(batch: BatchT) -> BatchT:
 
 
 def check_storable(batch: SampleBatch | TextBatch) -> None:
-    """Raises ``Unstorable`` when a time lies outside the years 1 to 9999."""
-    if len(batch) and (int(batch.time.min()) < FIRST_TIME or int(batch.time.max()) > LAST_TIME):
-        raise Unstorable("a source time lies outside the years 1 to 9999")
+    """Raises ``Unstorable`` when a source time lies outside the years 1 to 9999."""
+    if len(batch):
+        _check_time(int(batch.time.min()))
+        _check_time(int(batch.time.max()))
+
+
+def check_event(event: Event) -> None:
+    """Raises ``Unstorable`` as ``check_storable``."""
+    _check_time(event.time)
+
+
+def check_gap(gap: Gap) -> None:
+    """Raises ``Unstorable`` as ``check_storable``."""
+    _check_time(gap.start)
+    if gap.end is not None:
+        _check_time(gap.end)
+
+
+def _check_time(time: int) -> None:
+    if not FIRST_TIME <= time <= LAST_TIME:
+        raise Unstorable(f"time {time} (UTC microseconds) lies outside the years 1 to 9999")

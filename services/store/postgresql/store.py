@@ -22,7 +22,7 @@ from services.store.metadata import Metadata
 from services.store.postgresql.copying import from_copy
 from services.store.postgresql.schema import SCHEMA_LOCK, is_partitioned, make_partitions, make_tables, make_views, timescaledb_version
 from services.store.postgresql.write import catch_up_snapshot, write_gaps, write_positions, write_samples, write_snapshot, write_texts
-from services.store.rows import check_storable, distinct
+from services.store.rows import check_gap, check_storable, distinct
 
 _DEADLINE: Final = 5
 """Seconds to get a connection."""
@@ -131,6 +131,7 @@ class PostgresqlStore:
         ]
 
     def save_gap(self, gap: Gap) -> None:
+        check_gap(gap)
         with self._transaction() as connection:
             write_gaps(connection, [gap])
 

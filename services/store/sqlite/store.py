@@ -15,7 +15,7 @@ from plant.ledger import Gap, GapCause, Position
 from plant.tag import Tag
 from services.store.interface import Account, Commit, CommitReport
 from services.store.metadata import Metadata
-from services.store.rows import check_storable, distinct
+from services.store.rows import check_gap, check_storable, distinct
 from services.store.sqlite.connections import Connections
 from services.store.sqlite.schema import TABLES
 from services.store.sqlite.write import catch_up_snapshot, write_gaps, write_history, write_positions, write_snapshot
@@ -93,6 +93,7 @@ class SqliteStore:
         return [Gap(device, begin, finish, GapCause(cause), bool(recovered)) for device, begin, finish, cause, recovered in rows]
 
     def save_gap(self, gap: Gap) -> None:
+        check_gap(gap)
         with self._connections.writing() as connection:
             write_gaps(connection, [gap])
 

@@ -124,6 +124,13 @@ def test_an_envelope_with_a_word_for_a_number_is_not_whole() -> None:
         unseal(with_checksum(stream_of(to_arrow(SAMPLES).replace_schema_metadata(_metadata(sequence="seven")))))
 
 
+@pytest.mark.parametrize("key", ["epoch", "sequence", "received"])
+@pytest.mark.parametrize("number", [-1, 2**63])
+def test_an_envelope_counts_within_what_a_database_can_hold(key: str, number: int) -> None:
+    with pytest.raises(CorruptBatch, match="out of range"):
+        unseal(with_checksum(stream_of(to_arrow(SAMPLES).replace_schema_metadata(_metadata(**{key: str(number)})))))
+
+
 @pytest.mark.parametrize("stream", [b"", b"no arrow", b"\xff\xff\xff\xff\x00\x00\x00\x00"], ids=["nothing", "text", "end of stream"])
 def test_a_right_checksum_over_no_stream_is_noticed(stream: bytes) -> None:
     with pytest.raises(CorruptBatch):
