@@ -26,6 +26,8 @@ from services.bus.messages import encode_event
 
 _log = logging.getLogger(__name__)
 
+_ERRORS_KEPT: Final = 16
+
 PUBLISH_DEADLINE: Final = 5.0
 """Seconds to wait for a stream's acknowledgement before the same message is offered again."""
 
@@ -63,11 +65,11 @@ class Bus:
         async def reconnected() -> None:
             _log.info("bus: connection to %s is back", url)
 
-        errors: deque[Exception] = deque(maxlen=1)
+        errors: deque[str] = deque(maxlen=_ERRORS_KEPT)
 
         async def failed(error: Exception) -> None:
-            errors.append(error)
-            _log.debug("bus: %s", reason_of(error))
+            errors.append(reason_of(error))
+            _log.debug("bus: %s", errors[-1])
 
         client = Client()
         try:
@@ -88,8 +90,8 @@ class Bus:
                 )
         except (TimeoutError, *BUS_ERRORS) as error:
             await client.close()
-            last = str(errors[-1]) if errors else reason_of(error)
-            if "Authorization Violation" in last:
+            last = errors[-1] if errors else reason_of(error)
+            if any("Authorization Violation" in reason for reason in errors):
                 problem = Problem("MONAZITE_NATS_USER", None, None, f"{url} refuses these credentials", "set the user and password of the server")
                 raise ConfigurationError([problem]) from None
             raise BusUnavailable(f"no NATS server answers at {url} ({last}); start it, or set MONAZITE_NATS_URL") from None

@@ -19,7 +19,7 @@ TEXTS = TextBatch.of([7, 8], [1, 2], ["LÖT-1", ""], [0, -1])
 INT64 = st.integers(-(2**63) + 1, 2**63 - 1)
 IDS = st.integers(-(2**31), 2**31 - 1)
 QUALITIES = st.integers(-(2**15), 2**15 - 1)
-ENVELOPES = st.builds(Envelope, st.text(st.characters(codec="utf-8", exclude_characters="\0")), INT64, INT64, INT64)
+ENVELOPES = st.builds(Envelope, st.text(st.characters(codec="utf-8", exclude_characters="\0")), *[st.integers(0, 2**63 - 1)] * 3)
 
 
 def assert_equal(one: Batch, other: Batch) -> None:

@@ -6,8 +6,8 @@ from tests.samples import batch_of
 DEVICE = "PLC-SEP-01"
 
 
-def envelope(sequence: int, epoch: int = 1) -> Envelope:
-    return Envelope(DEVICE, epoch, sequence, received=0)
+def envelope(sequence: int, epoch: int = 1, received: int = 0) -> Envelope:
+    return Envelope(DEVICE, epoch, sequence, received)
 
 
 def test_batches_in_sequence_open_no_gap() -> None:
@@ -43,9 +43,26 @@ def test_the_first_epoch_opens_no_gap() -> None:
     assert PositionLedger({}).note(envelope(12), batch_of([(1, 100, 1.0, 0)])) == []
 
 
+def test_what_the_batch_behind_a_gap_goes_on_to_say_is_known() -> None:
+    ledger = PositionLedger({DEVICE: Position(DEVICE, 1, 4, 400)})
+    batch = batch_of([(2, 100, 1.0, 0), (1, 700, 1.0, 0), (1, 750, 1.0, 0), (1, 800, 1.0, 0)])
+    assert ledger.note(envelope(0, epoch=2), batch) == [Gap(DEVICE, 400, 700, GapCause.GATEWAY_STOPPED)]
+    assert ledger.note(envelope(3, epoch=2), batch_of([(1, 900, 1.0, 0), (1, 950, 1.0, 0)])) == [Gap(DEVICE, 800, 900, GapCause.BATCH_LOST)]
+
+
+def test_a_run_that_begins_with_old_values_is_taken_up_at_the_first_new_one() -> None:
+    ledger = PositionLedger({DEVICE: Position(DEVICE, 1, 4, 400)})
+    assert ledger.note(envelope(0, epoch=2), batch_of([(1, 150, 1.0, 0)])) == []
+    assert ledger.positions({DEVICE}) == [Position(DEVICE, 1, 4, 400)], "a historian that starts here again sees the new epoch again"
+    assert ledger.note(envelope(1, epoch=2), batch_of([(2, 900, 1.0, 0)])) == [Gap(DEVICE, 400, 900, GapCause.GATEWAY_STOPPED)]
+
+
 def test_a_loss_is_told_even_if_the_clock_of_the_device_was_set_back() -> None:
     ledger = PositionLedger({DEVICE: Position(DEVICE, 1, 4, 400)})
-    assert ledger.note(envelope(0, epoch=2), batch_of([(1, 150, 1.0, 0)])) == [Gap(DEVICE, 150, 400, GapCause.GATEWAY_STOPPED)]
+    assert ledger.note(envelope(0, epoch=2), batch_of([(1, 150, 1.0, 0)])) == []
+    assert ledger.note(envelope(50, epoch=2, received=59_999_999), batch_of([(1, 160, 1.0, 0)])) == []
+    assert ledger.note(envelope(60, epoch=2, received=60_000_000), batch_of([(1, 170, 1.0, 0)])) == [Gap(DEVICE, 170, 400, GapCause.GATEWAY_STOPPED)]
+    assert ledger.note(envelope(61, epoch=2, received=60_000_001), batch_of([(1, 180, 1.0, 0)])) == []
 
 
 def test_no_gap_lies_between_a_sample_and_itself() -> None:
