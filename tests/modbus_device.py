@@ -25,6 +25,7 @@ LOT = make_tag(
     "SEP.COL101.UY101",
     device="MB-TST-01",
     data_type=TagType.STRING,
+    writable=True,
     eu_range=None,
     scan_ms=100,
     source=ModbusAddress(ModbusTable.HOLDING, 2, Encoding.STRING, length=4),

@@ -10,5 +10,4 @@ async def run(context: ServiceContext) -> None:
     site = site_of(context.settings)
     async with bus_of(context) as bus:
         control = Control(site, bus, context.registry)
-        context.ready({})
-        await control.run(context.stop)
+        await control.run(context.stop, lambda: context.ready({}))

@@ -10,5 +10,4 @@ async def run(context: ServiceContext) -> None:
     site = site_of(context.settings)
     async with bus_of(context) as bus:
         gateway = Gateway(site, bus, context.registry)
-        context.ready({})
-        await gateway.run(context.stop)
+        await gateway.run(context.stop, lambda: context.ready({}))

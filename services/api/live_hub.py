@@ -6,7 +6,8 @@ Rules:
 2. A listener holds at most one value a tag that it has not taken yet: a newer one takes its place, which is counted. A slow listener loses what it was
    too slow for, and slows nobody.
 3. The last few thousand messages are kept, numbered, for listeners that come back and say what they had.
-4. A device whose gateway has said nothing for five seconds is down, whatever was said before.
+4. What no history can hold is not shown live either.
+5. A device whose gateway has said nothing for five seconds is down, whatever was said before.
 """
 
 import asyncio
@@ -24,12 +25,13 @@ from plant import times
 from plant.batch import Batch
 from plant.current_values import CurrentValues
 from plant.envelope import unseal
-from plant.errors import CorruptBatch
+from plant.errors import CorruptBatch, Unstorable
 from plant.event import Event
 from plant.link import DeviceStatus, LinkState
 from plant.site import Site
 from services.bus import Bus, subjects
 from services.bus.messages import MalformedMessage, decode_device_status, decode_event
+from services.store import check_event, check_storable
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class LiveValue:
 class Listener:
     """Takes what it asked for when it is ready."""
 
-    def __init__(self, tag_ids: frozenset[int] | None, dropped: Counter) -> None:
+    def __init__(self, tag_ids: frozenset[int], dropped: Counter) -> None:
         self._tag_ids = tag_ids
         self._dropped = dropped
         self._values: dict[int, LiveValue] = {}
@@ -63,7 +65,7 @@ class Listener:
 
     def hear(self, values: Sequence[LiveValue]) -> None:
         for value in values:
-            if self._tag_ids is None or value.tag_id in self._tag_ids:
+            if value.tag_id in self._tag_ids:
                 if value.tag_id in self._values:
                     self._dropped.inc()
                 self._values[value.tag_id] = value
@@ -125,7 +127,8 @@ class LiveHub:
     async def _on_samples(self, subject: str, data: bytes) -> None:
         try:
             batch, _ = unseal(data)
-        except CorruptBatch as error:
+            check_storable(batch)
+        except (CorruptBatch, Unstorable) as error:
             self._corrupt.inc()
             _log.warning("%s: %s", subject, error)
             return
@@ -157,7 +160,8 @@ class LiveHub:
     async def _on_event(self, subject: str, data: bytes) -> None:
         try:
             event = decode_event(data)
-        except MalformedMessage as error:
+            check_event(event)
+        except (MalformedMessage, Unstorable) as error:
             self._corrupt.inc()
             _log.warning("%s: %s", subject, error)
             return
@@ -207,8 +211,8 @@ class LiveHub:
         return status
 
     @contextmanager
-    def listener(self, tag_ids: frozenset[int] | None) -> Iterator[Listener]:
-        """A listener to these tags (``None``: all), which first has their current values to take."""
+    def listener(self, tag_ids: frozenset[int]) -> Iterator[Listener]:
+        """A listener to these tags, which first has their current values to take."""
         listener = Listener(tag_ids, self._dropped)
         for batch in self.current.all():
             listener.hear(values_of(batch))

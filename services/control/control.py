@@ -62,8 +62,8 @@ class Control:
         self._duration = Histogram("monazite_command_duration_seconds", "From confirmation to result.", registry=registry)
         self._unknown = Gauge("monazite_commands_unknown", "Commands whose outcome is unknown, since this process began.", registry=registry)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Until ``stop`` is set; what is being executed then is ended first.
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        """Until ``stop`` is set; what is being executed then is ended first. ``ready`` is called once commands are answered.
 
         Raises:
             BusUnavailable: the streams could not be made.
@@ -75,6 +75,7 @@ class Control:
             await self._bus.serve(subjects.CONTROL_CANCEL, _handler(decode_cancel, self._cancel)),
             await self._bus.serve(subjects.CONTROL_GET, _handler(decode_get, self._get)),
         ]
+        ready()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._events.run()), group.create_task(self._sweep())]
             await stop.wait()

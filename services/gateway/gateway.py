@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -57,8 +57,10 @@ class Gateway:
         driver_metrics = self._drivers.of(device.protocol, device.name)
         self._links[device.name] = _link(device, self._site.tags_on_wire(device.name), line, driver_metrics)
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Until ``stop`` is set; what was read by then is on the bus when it returns, if the bus takes it within some seconds.
+
+        ``ready`` is called once commands are answered; links to devices may still be down.
 
         Raises:
             BusUnavailable: the streams could not be made.
@@ -68,6 +70,7 @@ class Gateway:
         for name, device in self._site.devices.items():
             writes = Writes(self._links[name], {tag.name: tag for tag in self._site.tags_on_wire(name)}, self._metrics)
             subscriptions.append(await self._bus.serve(subjects.command(device.area, name), writes.answer))
+        ready()
         async with asyncio.TaskGroup() as group:
             senders = [group.create_task(outbox.run()) for outbox in self._outboxes.values()]
             senders.append(group.create_task(self._events.run()))

@@ -67,7 +67,7 @@ async def gateway_of(device: ModbusTestDevice, server: NatsServer) -> AsyncItera
         await bus.subscribe(subjects.ALL_STATUS, heard.status)
         stop = asyncio.Event()
         gateway = Gateway(Site("test", {"MB-TST-01": device.device}, TAGS), its_bus, CollectorRegistry())
-        task = asyncio.create_task(gateway.run(stop))
+        task = asyncio.create_task(gateway.run(stop, lambda: None))
         try:
             yield bus, heard
         finally:

@@ -76,7 +76,7 @@ def _same_origin(socket: WebSocket) -> bool:
     return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
 
 
-async def _subscribed(socket: WebSocket) -> frozenset[int] | None:
+async def _subscribed(socket: WebSocket) -> frozenset[int]:
     text = await asyncio.wait_for(socket.receive_text(), _FIRST_MESSAGE_WITHIN)
     subscription = Subscription.model_validate_json(text)
     header = socket.headers.get("authorization", "").removeprefix("Bearer ")
@@ -85,9 +85,7 @@ async def _subscribed(socket: WebSocket) -> frozenset[int] | None:
     return _ids(socket.app.state.monazite, subscription.tags, subscription.prefix)
 
 
-def _ids(state: ApiState, names: list[str], prefix: str | None) -> frozenset[int] | None:
-    if not names and prefix is None:
-        return None
+def _ids(state: ApiState, names: list[str], prefix: str | None) -> frozenset[int]:
     return frozenset(tag.id for tag in tags_wanted(state, names, prefix))
 
 
