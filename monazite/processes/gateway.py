@@ -1,5 +1,7 @@
 """``monazite gateway``"""
 
+import numexpr
+
 from monazite.bus_of import bus_of
 from monazite.service import ServiceContext
 from monazite.site_of import site_of
@@ -7,6 +9,7 @@ from services.gateway import Gateway
 
 
 async def run(context: ServiceContext) -> None:
+    numexpr.set_num_threads(1)  # its inputs are a few samples long: waking a thread costs more than it computes
     site = site_of(context.settings)
     async with bus_of(context) as bus:
         gateway = Gateway(site, bus, context.registry)

@@ -1,8 +1,11 @@
 """``monazite up`` as a user runs it: one command, one folder, the whole reference plant."""
 
+import contextlib
 import json
 import os
+import pty
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -170,6 +173,30 @@ def test_the_whole_plant_runs_stops_cleanly_and_goes_on_where_it_was(tmp_path: P
         assert not any("password" in line for line in run.lines), "the password is shown once"
         assert run.stop(signal.SIGTERM) == 0, run.output
         assert_nothing_left(run, run.endpoints, 5.0)
+
+
+def test_on_a_terminal_one_line_says_how_everything_stands(tmp_path: Path) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MONAZITE_")}
+    terminal, its_end = pty.openpty()
+    command = [sys.executable, "-m", "monazite", "up", "--data", str(tmp_path / "data"), "--port", "0"]
+    with subprocess.Popen(command, env={**inherited, "TERM": "xterm", "COLUMNS": "160"}, stdout=its_end, stderr=its_end, start_new_session=True) as process:
+        os.close(its_end)
+        shown = b""
+        try:
+            end = time.monotonic() + READY_WITHIN
+            while not (b"ready http://" in shown and re.search(rb"services 6/6 .* devices 23/23 .* [1-9]\d* samples/s", shown)):
+                assert time.monotonic() < end, shown.decode()
+                if select.select([terminal], [], [], 1.0)[0]:
+                    shown += os.read(terminal, 65536)
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(OSError):  # the terminal's other end is closed
+                while select.select([terminal], [], [], 60.0)[0]:
+                    shown += os.read(terminal, 65536)
+            assert process.wait(60) == 0, shown.decode()
+        finally:
+            process.kill()
+            os.close(terminal)
+    assert re.search(rb"services [0-5]/6 \(", shown), "while it starts, the line says what is not up yet"
 
 
 def test_killed_services_come_back_where_they_were_and_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
