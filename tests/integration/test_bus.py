@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import nats.js.errors
 import pytest
@@ -13,19 +11,6 @@ from plant.event import Event
 from services.bus import Bus, NoAnswer, NoResponder, StreamBounds, provision, subjects
 from services.bus.messages import decode_event
 from tests.nats_server import NatsServer
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    async with NatsServer(tmp_path / "nats") as running:
-        yield running
-
-
-@pytest.fixture
-async def bus(server: NatsServer) -> AsyncIterator[Bus]:
-    async with await server.connect() as connected:
-        await provision(connected)
-        yield connected
 
 
 async def messages_in(bus: Bus, stream: str) -> int:

@@ -2,57 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
-from simulators.replay import write_site
-from tests.modbus_device import LOT, PRESSURE, SET_POINT, ModbusTestDevice
-from tests.stack import Stack, api_client, history, running_stack
+from tests.modbus_device import LOT, PRESSURE, SET_POINT
+from tests.modbus_plant import ModbusPlant, modbus_plant
+from tests.stack import history
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-class Plant(NamedTuple):
-    """A device that can be written to, the services around it, and a client that is logged in."""
-
-    device: ModbusTestDevice
-    stack: Stack
-    client: httpx.AsyncClient
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plant]:
-    folder: Path = tmp_path_factory.mktemp("commands")
-    async with ModbusTestDevice() as device:
-        write_site(device.site, folder / "site")
-        async with running_stack(folder / "stack", folder / "site", f"sqlite:///{folder}/history.sqlite") as stack:
-            ready = {name: await stack.start(name) for name in ("historian", "control", "api", "gateway")}
-            async with api_client(ready["api"]["api"]) as client:
-                await link_is(client, "up")
-                yield Plant(device, stack, client)
+async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ModbusPlant]:
+    folder = tmp_path_factory.mktemp("commands")
+    async with modbus_plant(folder, f"sqlite:///{folder}/history.sqlite") as running:
+        yield running
 
 
-async def link_is(client: httpx.AsyncClient, state: str) -> None:
-    async with asyncio.timeout(30):
-        while (await client.get("/devices")).json()["items"][0]["state"] != state:
-            await asyncio.sleep(0.05)
-
-
-async def prepared(plant: Plant, value: float | str = 8.0, tag: str = SET_POINT.name, **headers: str) -> dict[str, Any]:
-    answer = await plant.client.post("/commands", json={"tag": tag, "value": value, "reason": "trial"}, headers=headers)
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
-
-
-async def confirmed(plant: Plant, command: dict[str, Any], **changes: Any) -> httpx.Response:
-    return await plant.client.post(f"/commands/{command['id']}/confirm", json={"nonce": command["nonce"], "value": command["value"], **changes})
-
-
-async def audited(plant: Plant, command: dict[str, Any]) -> list[str]:
+async def audited(plant: ModbusPlant, command: dict[str, Any]) -> list[str]:
     """Kinds of the audit events of a command, in order, as soon as its end is among them."""
     async with asyncio.timeout(20):
         while True:
@@ -63,16 +32,16 @@ async def audited(plant: Plant, command: dict[str, Any]) -> list[str]:
             await asyncio.sleep(0.1)
 
 
-async def test_a_confirmed_command_is_written_read_back_stored_and_audited(plant: Plant) -> None:
+async def test_a_confirmed_command_is_written_read_back_stored_and_audited(plant: ModbusPlant) -> None:
     before = plant.device.writes
-    command = await prepared(plant, 8.25)
+    command = await plant.prepared(8.25)
     assert command["state"] == "prepared"
     assert command["limits"] == [0.0, 100.0]
     assert command["interlocks"] == []
     assert "8.25 bar" in command["text"]
     assert command["current"] is not None
     assert plant.device.writes == before, "prepared is not written"
-    answer = (await confirmed(plant, command)).json()
+    answer = (await plant.confirmed(command)).json()
     assert (answer["state"], answer["read_back"]) == ("done", 8.25), answer
     assert plant.device.writes == before + 1
     async with asyncio.timeout(20):
@@ -82,33 +51,33 @@ async def test_a_confirmed_command_is_written_read_back_stored_and_audited(plant
     assert (await plant.client.get(f"/commands/{command['id']}")).json()["state"] == "done"
 
 
-async def test_a_text_is_written_as_a_number_is(plant: Plant) -> None:
+async def test_a_text_is_written_as_a_number_is(plant: ModbusPlant) -> None:
     refused = await plant.client.post("/commands", json={"tag": LOT.name, "value": 5.0})
     assert refused.status_code == 422
     assert "takes text" in refused.json()["detail"]
-    answer = (await confirmed(plant, await prepared(plant, "LOT-77", LOT.name))).json()
+    answer = (await plant.confirmed(await plant.prepared("LOT-77", LOT.name))).json()
     assert (answer["state"], answer["read_back"]) == ("done", "LOT-77"), answer
 
 
-async def test_however_often_and_at_once_it_is_confirmed_it_is_written_once(plant: Plant) -> None:
+async def test_however_often_and_at_once_it_is_confirmed_it_is_written_once(plant: ModbusPlant) -> None:
     before = plant.device.writes
-    command = await prepared(plant, 7.5)
-    answers = await asyncio.gather(*(confirmed(plant, command) for _ in range(10)))
-    answers.append(await confirmed(plant, command))
+    command = await plant.prepared(7.5)
+    answers = await asyncio.gather(*(plant.confirmed(command) for _ in range(10)))
+    answers.append(await plant.confirmed(command))
     assert [answer.json()["state"] for answer in answers] == ["done"] * 11
     assert plant.device.writes == before + 1
     assert (await audited(plant, command)).count("command.done") == 1
 
 
-async def test_another_nonce_or_another_value_confirms_nothing(plant: Plant) -> None:
+async def test_another_nonce_or_another_value_confirms_nothing(plant: ModbusPlant) -> None:
     before = plant.device.writes
-    command = await prepared(plant, 6.0)
+    command = await plant.prepared(6.0)
     for changes in ({"nonce": "guessed"}, {"value": 6.5}):
-        answer = await confirmed(plant, command, **changes)
+        answer = await plant.confirmed(command, **changes)
         assert answer.status_code == 409
         assert "nothing was written" in answer.json()["detail"]
     assert plant.device.writes == before
-    assert (await confirmed(plant, command)).json()["state"] == "done", "the true one still counts"
+    assert (await plant.confirmed(command)).json()["state"] == "done", "the true one still counts"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +90,7 @@ async def test_another_nonce_or_another_value_confirms_nothing(plant: Plant) -> 
         ("SEP.COL999.FIC101.SP", 5.0, 404, "SEP.COL999.FIC101.SP"),
     ],
 )
-async def test_what_may_not_be_written_is_refused_when_it_is_prepared(plant: Plant, tag: str, value: float | str, status: int, says: str) -> None:
+async def test_what_may_not_be_written_is_refused_when_it_is_prepared(plant: ModbusPlant, tag: str, value: float | str, status: int, says: str) -> None:
     before = plant.device.writes
     answer = await plant.client.post("/commands", json={"tag": tag, "value": value})
     assert answer.status_code == status, answer.text
@@ -130,26 +99,26 @@ async def test_what_may_not_be_written_is_refused_when_it_is_prepared(plant: Pla
     assert plant.device.writes == before
 
 
-async def test_a_cancelled_command_cannot_be_confirmed(plant: Plant) -> None:
+async def test_a_cancelled_command_cannot_be_confirmed(plant: ModbusPlant) -> None:
     before = plant.device.writes
-    command = await prepared(plant)
+    command = await plant.prepared(8.0)
     assert (await plant.client.post(f"/commands/{command['id']}/cancel")).json()["state"] == "cancelled"
-    assert (await confirmed(plant, command)).json()["state"] == "cancelled"
+    assert (await plant.confirmed(command)).json()["state"] == "cancelled"
     assert plant.device.writes == before
     assert await audited(plant, command) == ["command.prepared", "command.cancelled"]
 
 
-async def test_the_same_idempotency_key_is_the_same_command(plant: Plant) -> None:
+async def test_the_same_idempotency_key_is_the_same_command(plant: ModbusPlant) -> None:
     key = {"Idempotency-Key": "of this press of the button"}
-    first = await prepared(plant, 5.5, **key)
-    again = await prepared(plant, 5.5, **key)
+    first = await plant.prepared(5.5, **key)
+    again = await plant.prepared(5.5, **key)
     assert first == again
     other = await plant.client.post("/commands", json={"tag": SET_POINT.name, "value": 5.75, "reason": "trial"}, headers=key)
     assert other.status_code == 409
     assert "Idempotency-Key" in other.json()["detail"]
 
 
-async def test_a_command_that_nobody_prepared_is_not_found(plant: Plant) -> None:
+async def test_a_command_that_nobody_prepared_is_not_found(plant: ModbusPlant) -> None:
     for answer in (
         await plant.client.get("/commands/0123"),
         await plant.client.post("/commands/0123/cancel"),
@@ -159,56 +128,56 @@ async def test_a_command_that_nobody_prepared_is_not_found(plant: Plant) -> None
         assert "0123" in answer.json()["detail"]
 
 
-async def test_confirmed_after_its_time_it_writes_nothing(plant: Plant) -> None:
+async def test_confirmed_after_its_time_it_writes_nothing(plant: ModbusPlant) -> None:
     before = plant.device.writes
-    command = await prepared(plant)
+    command = await plant.prepared(8.0)
     async with asyncio.timeout(30):
         while (await plant.client.get(f"/commands/{command['id']}")).json()["state"] != "expired":
             await asyncio.sleep(0.5)
-    answer = (await confirmed(plant, command)).json()
+    answer = (await plant.confirmed(command)).json()
     assert answer["state"] == "expired"
     assert "prepare it again" in answer["detail"]
     assert plant.device.writes == before
     assert await audited(plant, command) == ["command.prepared", "command.expired"]
 
 
-async def test_with_the_device_cut_it_fails_and_is_not_written_when_the_device_is_back(plant: Plant) -> None:
+async def test_with_the_device_cut_it_fails_and_is_not_written_when_the_device_is_back(plant: ModbusPlant) -> None:
     before = plant.device.writes
-    command = await prepared(plant, 4.0)
+    command = await plant.prepared(4.0)
     await plant.device.stop()
-    answer = (await confirmed(plant, command)).json()
+    answer = (await plant.confirmed(command)).json()
     assert answer["state"] in {"failed", "unknown"}, answer
     assert answer["read_back"] is None
-    await link_is(plant.client, "down")
-    late = (await confirmed(plant, await prepared(plant, 4.5))).json()
+    await plant.link_is("down")
+    late = (await plant.confirmed(await plant.prepared(4.5))).json()
     assert late["state"] == "failed", "the link is known to be down: nothing was sent"
     await plant.device.start()
-    await link_is(plant.client, "up")
+    await plant.link_is("up")
     await asyncio.sleep(1.0)
     assert plant.device.writes == before
-    assert (await confirmed(plant, command)).json()["state"] == answer["state"], "what has ended stays as it ended"
+    assert (await plant.confirmed(command)).json()["state"] == answer["state"], "what has ended stays as it ended"
     assert plant.device.writes == before
 
 
-async def test_without_a_gateway_nothing_is_written_and_that_is_said(plant: Plant) -> None:
+async def test_without_a_gateway_nothing_is_written_and_that_is_said(plant: ModbusPlant) -> None:
     before = plant.device.writes
-    command = await prepared(plant, 3.0)
+    command = await plant.prepared(3.0)
     await plant.stack.kill("gateway")
-    answer = (await confirmed(plant, command)).json()
+    answer = (await plant.confirmed(command)).json()
     assert answer["state"] in {"failed", "unknown"}, answer
     await plant.stack.start("gateway")
-    await link_is(plant.client, "up")
+    await plant.link_is("up")
     assert plant.device.writes == before
 
 
-async def test_a_control_service_that_died_has_forgotten_what_was_prepared_and_writes_none_of_it(plant: Plant) -> None:
+async def test_a_control_service_that_died_has_forgotten_what_was_prepared_and_writes_none_of_it(plant: ModbusPlant) -> None:
     before = plant.device.writes
-    command = await prepared(plant, 2.0)
+    command = await plant.prepared(2.0)
     await plant.stack.kill("control")
-    away = await confirmed(plant, command)
+    away = await plant.confirmed(command)
     assert away.status_code == 503
     assert "Retry-After" in away.headers
     await plant.stack.start("control")
-    assert (await confirmed(plant, command)).status_code == 404
+    assert (await plant.confirmed(command)).status_code == 404
     assert plant.device.writes == before
-    assert (await confirmed(plant, await prepared(plant, 2.5))).json()["state"] == "done"
+    assert (await plant.confirmed(await plant.prepared(2.5))).json()["state"] == "done"

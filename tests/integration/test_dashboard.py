@@ -17,9 +17,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from psycopg.rows import dict_row
 
-from simulators.replay import write_site
-from tests.modbus_device import LOT, SET_POINT, TAGS, ModbusTestDevice
-from tests.stack import api_client, history, running_stack
+from tests.modbus_device import LOT, SET_POINT, TAGS
+from tests.modbus_plant import modbus_plant
+from tests.stack import history
 
 GRAFANA: Final = Path(__file__).parents[2] / "deploy" / "grafana"
 DASHBOARD: Final[dict[str, Any]] = json.loads((GRAFANA / "dashboards" / "overview.json").read_text())
@@ -81,20 +81,15 @@ def test_panels_do_not_overlap() -> None:
 @asynccontextmanager
 async def plant_with_a_past(folder: Path, store_url: str) -> AsyncIterator[list[str]]:
     """Services that have seen a command, a loss, and a device that went away. Yields the URLs of their metrics."""
-    device = ModbusTestDevice()
-    async with device:
-        write_site(device.site, folder / "site")
-        async with running_stack(folder / "stack", folder / "site", store_url) as stack:
-            ready = {name: await stack.start(name) for name in ("historian", "control", "api", "gateway")}
-            async with api_client(ready["api"]["api"]) as client:
-                await stored_as(client, "Good")
-                await set_point_written(client)
-                await stack.kill("gateway")
-                ready["gateway"] = await stack.start("gateway")
-                await stored_as(client, "Good")
-                await device.stop()
-                await stored_as(client, "BadNoCommunication")
-                yield [answer["metrics"] for answer in ready.values()]
+    async with modbus_plant(folder, store_url) as plant:
+        await plant.written(8.5)
+        await stored_as(plant.client, "Good")
+        await plant.stack.kill("gateway")
+        gateway = await plant.stack.start("gateway")
+        await stored_as(plant.client, "Good")
+        await plant.device.stop()
+        await stored_as(plant.client, "BadNoCommunication")
+        yield [answer["metrics"] for answer in (plant.ready | {"gateway": gateway}).values()]
 
 
 async def stored_as(client: httpx.AsyncClient, quality: str) -> None:
@@ -103,12 +98,6 @@ async def stored_as(client: httpx.AsyncClient, quality: str) -> None:
         for tag in TAGS:
             while (await history(client, tag.name))[2][-1:] != [quality]:
                 await asyncio.sleep(0.1)
-
-
-async def set_point_written(client: httpx.AsyncClient) -> None:
-    prepared = (await client.post("/commands", json={"tag": SET_POINT.name, "value": 8.5, "reason": "trial"})).raise_for_status().json()
-    answer = await client.post(f"/commands/{prepared['id']}/confirm", json={"nonce": prepared["nonce"], "value": 8.5})
-    assert answer.json()["state"] == "done", answer.text
 
 
 async def test_every_query_finds_rows_and_every_series_exists(tmp_path: Path, postgres_url: str, reader_dsn: str) -> None:

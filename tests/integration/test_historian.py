@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -16,7 +15,7 @@ from plant.ledger import Gap, GapCause, event_of_gap
 from plant.quality import Quality
 from plant.site import Site
 from plant.tag import DataType
-from services.bus import Bus, provision, subjects
+from services.bus import Bus, subjects
 from services.bus.messages import encode_event
 from services.historian import Historian
 from services.store import Store, open_store
@@ -30,19 +29,6 @@ T0 = times.parse_time("2026-11-23T04:00:00Z", 0)
 SECOND = times.MICROSECONDS
 EVER = (T0 - 10**15, T0 + 10**15)
 DEVICE = "PLC-SEP-01"
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    async with NatsServer(tmp_path / "nats") as running:
-        yield running
-
-
-@pytest.fixture
-async def bus(server: NatsServer) -> AsyncIterator[Bus]:
-    async with await server.connect() as connected:
-        await provision(connected)
-        yield connected
 
 
 class Running:

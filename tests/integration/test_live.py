@@ -4,8 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
@@ -15,47 +14,35 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from plant import times
 from plant.envelope import Envelope, seal
-from services.bus import Bus, subjects
-from simulators.replay import write_site
-from tests.modbus_device import PRESSURE, SET_POINT, TAGS, ModbusTestDevice
+from services.bus import subjects
+from tests.modbus_device import PRESSURE, SET_POINT, TAGS
+from tests.modbus_plant import ModbusPlant, modbus_plant
 from tests.samples import batch_of
-from tests.stack import Stack, api_client, running_stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAMES = {tag.name for tag in TAGS}
 
 
-class Plant(NamedTuple):
-    device: ModbusTestDevice
-    stack: Stack
-    client: httpx.AsyncClient
-    bus: Bus
-
-    @property
-    def token(self) -> str:
-        return self.client.headers["Authorization"].removeprefix("Bearer ")
-
-    @property
-    def url(self) -> str:
-        return str(self.client.base_url).replace("http:", "ws:") + "live"
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plant]:
-    folder: Path = tmp_path_factory.mktemp("live")
-    async with ModbusTestDevice() as device:
-        write_site(device.site, folder / "site")
-        async with running_stack(folder / "stack", folder / "site", f"sqlite:///{folder}/history.sqlite") as stack:
-            ready = {name: await stack.start(name) for name in ("historian", "control", "api", "gateway")}
-            async with api_client(ready["api"]["api"]) as client, await stack.nats.connect() as bus:
-                yield Plant(device, stack, client, bus)
+async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ModbusPlant]:
+    folder = tmp_path_factory.mktemp("live")
+    async with modbus_plant(folder, f"sqlite:///{folder}/history.sqlite") as running:
+        yield running
+
+
+def token_of(plant: ModbusPlant) -> str:
+    return plant.client.headers["Authorization"].removeprefix("Bearer ")
+
+
+def url_of(plant: ModbusPlant) -> str:
+    return str(plant.client.base_url).replace("http:", "ws:") + "live"
 
 
 @asynccontextmanager
-async def live(plant: Plant, **subscription: Any) -> AsyncIterator[ClientConnection]:
-    async with connect(plant.url) as socket:
-        await socket.send(json.dumps({"token": plant.token, **subscription}))
+async def live(plant: ModbusPlant, **subscription: Any) -> AsyncIterator[ClientConnection]:
+    async with connect(url_of(plant)) as socket:
+        await socket.send(json.dumps({"token": token_of(plant), **subscription}))
         yield socket
 
 
@@ -64,7 +51,7 @@ async def frame(socket: ClientConnection) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def stream(plant: Plant, last: int | None = None, **query: str) -> AsyncIterator[AsyncIterator[tuple[int, str, dict[str, Any]]]]:
+async def stream(plant: ModbusPlant, last: int | None = None, **query: str) -> AsyncIterator[AsyncIterator[tuple[int, str, dict[str, Any]]]]:
     """(id, event, data) of the server-sent events; heartbeats are passed over."""
 
     async def events(answer: httpx.Response) -> AsyncIterator[tuple[int, str, dict[str, Any]]]:
@@ -83,19 +70,13 @@ async def stream(plant: Plant, last: int | None = None, **query: str) -> AsyncIt
         yield events(answer)
 
 
-async def written(plant: Plant, value: float) -> None:
-    command = (await plant.client.post("/commands", json={"tag": SET_POINT.name, "value": value})).raise_for_status().json()
-    answer = await plant.client.post(f"/commands/{command['id']}/confirm", json={"nonce": command["nonce"], "value": value})
-    assert answer.json()["state"] == "done", answer.text
-
-
-async def test_a_page_gets_all_current_values_first_and_then_what_changes(plant: Plant) -> None:
+async def test_a_page_gets_all_current_values_first_and_then_what_changes(plant: ModbusPlant) -> None:
     async with live(plant) as socket:
         first = await frame(socket)
         while {row[0] for row in first["values"]} != NAMES:  # the devices may have been read only now
             first = await frame(socket)
         assert [device["name"] for device in first["devices"]] in (["MB-TST-01"], [])
-        await written(plant, 6.25)
+        await plant.written(6.25)
         numbers, commands = [first["seq"]], []
         async with asyncio.timeout(10):
             while True:
@@ -109,7 +90,7 @@ async def test_a_page_gets_all_current_values_first_and_then_what_changes(plant:
 
 
 @pytest.mark.parametrize("subscription", [{"tags": [PRESSURE.name]}, {"prefix": "SEP.COL101.PT"}])
-async def test_a_page_gets_what_it_asked_for_and_no_more(plant: Plant, subscription: dict[str, Any]) -> None:
+async def test_a_page_gets_what_it_asked_for_and_no_more(plant: ModbusPlant, subscription: dict[str, Any]) -> None:
     async with live(plant, **subscription) as socket:
         for _ in range(5):
             assert {row[0] for row in (await frame(socket))["values"]} <= {PRESSURE.name}
@@ -125,27 +106,27 @@ async def test_a_page_gets_what_it_asked_for_and_no_more(plant: Plant, subscript
         ('{"token": "TOKEN", "tag": ["SEP.COL101.PT101"]}', 4400, "first message"),
     ],
 )
-async def test_a_page_that_may_not_listen_is_told_why(plant: Plant, first: str, code: int, says: str) -> None:
-    async with connect(plant.url) as socket:
-        await socket.send(first.replace("TOKEN", plant.token))
+async def test_a_page_that_may_not_listen_is_told_why(plant: ModbusPlant, first: str, code: int, says: str) -> None:
+    async with connect(url_of(plant)) as socket:
+        await socket.send(first.replace("TOKEN", token_of(plant)))
         assert says in (await frame(socket))["error"]
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(socket.recv(), 10)
         assert socket.close_code == code
 
 
-async def test_a_page_of_another_origin_does_not_get_in(plant: Plant) -> None:
+async def test_a_page_of_another_origin_does_not_get_in(plant: ModbusPlant) -> None:
     with pytest.raises(InvalidStatus):
-        async with connect(plant.url, additional_headers={"Origin": "http://elsewhere.example"}):
+        async with connect(url_of(plant), additional_headers={"Origin": "http://elsewhere.example"}):
             pass
 
 
-async def test_a_script_gets_current_values_first_and_then_samples_and_commands(plant: Plant) -> None:
+async def test_a_script_gets_current_values_first_and_then_samples_and_commands(plant: ModbusPlant) -> None:
     async with stream(plant, tag=SET_POINT.name) as events, asyncio.timeout(20):
         number, kind, data = await anext(events)
         assert (kind, data["tag"]) == ("sample", SET_POINT.name)
         assert set(data) == {"tag", "time", "value", "quality"}
-        await written(plant, 7.125)
+        await plant.written(7.125)
         kinds = set()
         async for later, kind, data in events:
             assert later >= number
@@ -156,7 +137,7 @@ async def test_a_script_gets_current_values_first_and_then_samples_and_commands(
         assert kinds == {"sample", "command"}
 
 
-async def test_a_script_that_comes_back_misses_nothing(plant: Plant) -> None:
+async def test_a_script_that_comes_back_misses_nothing(plant: ModbusPlant) -> None:
     async with stream(plant, prefix="SEP.COL101.PT") as events, asyncio.timeout(20):
         seen = [await anext(events) for _ in range(5)]
     last, _, newest = seen[-1]
@@ -169,12 +150,12 @@ async def test_a_script_that_comes_back_misses_nothing(plant: Plant) -> None:
     assert told == stored[1 : 1 + len(told)], "from where it was cut off, without a hole"
 
 
-async def test_a_number_that_is_no_longer_kept_begins_with_the_current_values(plant: Plant) -> None:
+async def test_a_number_that_is_no_longer_kept_begins_with_the_current_values(plant: ModbusPlant) -> None:
     async with stream(plant, 1) as events, asyncio.timeout(20):
         assert {(await anext(events))[2].get("tag") for _ in TAGS} == NAMES
 
 
-async def test_a_device_that_goes_is_told_live_and_its_values_are_bad(plant: Plant) -> None:
+async def test_a_device_that_goes_is_told_live_and_its_values_are_bad(plant: ModbusPlant) -> None:
     async with live(plant) as socket:
         states: list[str] = []
         qualities: dict[str, str] = {}
@@ -190,14 +171,14 @@ async def test_a_device_that_goes_is_told_live_and_its_values_are_bad(plant: Pla
                 qualities |= {row[0]: row[2] for row in (await frame(socket))["values"]}
 
 
-async def test_garbage_on_the_bus_is_counted_and_the_pages_go_on(plant: Plant) -> None:
-    async with live(plant) as socket:
+async def test_garbage_on_the_bus_is_counted_and_the_pages_go_on(plant: ModbusPlant) -> None:
+    async with live(plant) as socket, await plant.stack.nats.connect() as bus:
         subject = subjects.samples("SEP", "MB-TST-01")
         of_no_tag = seal(batch_of([(99_999, times.now(), 1.0, 0)]), Envelope("spare", 1, 0, times.now()))
         of_no_calendar = seal(batch_of([(PRESSURE.id, 2**62, 1.0, 0)]), Envelope("spare", 1, 1, times.now()))
         for number, garbage in enumerate((b"garbage", of_no_tag, of_no_calendar)):
-            await plant.bus.publish_durably(subjects.SAMPLES_STREAM, subject, garbage, f"garbage:{number}")
-        await plant.bus.publish_durably(subjects.EVENTS_STREAM, subjects.event("x"), b"{", "garbage:event")
+            await bus.publish_durably(subjects.SAMPLES_STREAM, subject, garbage, f"garbage:{number}")
+        await bus.publish_durably(subjects.EVENTS_STREAM, subjects.event("x"), b"{", "garbage:event")
         fresh = times.format_time(times.now())
         async with asyncio.timeout(20):
             while not any(row[0] == PRESSURE.name and row[3] > fresh for row in (await frame(socket))["values"]):
