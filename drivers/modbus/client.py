@@ -15,6 +15,10 @@ from plant.errors import DeviceUnreachable
 _CLOSE_DEADLINE: Final = 1.0
 
 
+class ConnectionDropped(DeviceUnreachable):
+    """The connection was given up before: nothing of this request was sent."""
+
+
 class ModbusClient:
     """Asks one unit. After any error but a device's own refusal the connection is of no use: a late answer might be under way. It is never reused."""
 
@@ -25,6 +29,8 @@ class ModbusClient:
         self._metrics = metrics
         self._one_at_a_time = asyncio.Lock()
         self._transaction = 0
+        self._dropped = asyncio.Event()
+        self._why_dropped = ""
         self.latency: float | None = None
 
     @classmethod
@@ -43,6 +49,7 @@ class ModbusClient:
         """Data bytes as on the wire, or the device's refusal; and the middle of request and answer by our clock, UTC microseconds.
 
         Raises:
+            ConnectionDropped: an earlier error ended the connection; nothing was sent.
             DeviceUnreachable: no answer in time, or the connection ended.
             BadFrame: the answer was not the request's.
         """
@@ -58,6 +65,15 @@ class ModbusClient:
             with self._dropped_on_error():
                 pdu, _ = await self._ask(request)
                 return write_answer(pdu, request)
+
+    async def wait(self, seconds: float) -> None:
+        """Sleeps. Raises ``ConnectionDropped`` as soon as a request of somebody else ended the connection, so that it is not kept until the next scan."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._dropped.wait()
+        except TimeoutError:
+            return
+        raise ConnectionDropped(self._why_dropped)
 
     async def _ask(self, request: bytes) -> tuple[bytes, int]:
         self._transaction = (self._transaction + 1) & 0xFFFF
@@ -81,15 +97,15 @@ class ModbusClient:
     @contextmanager
     def _dropped_on_error(self) -> Iterator[None]:
         """Rule: after a time-out, a cancellation or a wrong answer the connection is dropped, or the next request might read the late answer."""
-        if self._writer.is_closing():
-            raise DeviceUnreachable("the connection was dropped after an error")
+        if self._dropped.is_set() or self._writer.is_closing():
+            raise ConnectionDropped(self._why_dropped or "the connection ended")
         try:
             yield
-        except BadFrame as error:
-            self._metrics.rejected(error.reason)
-            self._writer.transport.abort()
-            raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, BadFrame):
+                self._metrics.rejected(error.reason)
+            self._why_dropped = f"the connection was dropped: {str(error) or 'a request was given up'}"
+            self._dropped.set()
             self._writer.transport.abort()
             raise
 

@@ -3,7 +3,8 @@
 Rules:
 
 1. Values of one encoding and byte order are gathered together as bytes in big-endian order and viewed as their type; no loop over samples.
-2. A float that is NaN or infinite is what the device sent and no measurement: Bad, ``BadSensorFailure``, with the value as it came.
+2. An engineering value that is NaN or infinite is no measurement, whether the device sent it so or its scale made it so: Bad, ``BadSensorFailure``,
+   with that value. NumPy's warnings about such numbers are off: the quality says it.
 3. Engineering value = register value * scale + offset.
 """
 
@@ -92,10 +93,12 @@ class BlockDecoder:
         value = np.empty(len(self.tag_id))
         if len(self._bit_rows):
             value[self._bit_rows] = np.unpackbits(raw, bitorder="little")[self._bit_positions]
-        for gather in self._gathers:
-            value[gather.rows] = raw[gather.positions].view(gather.dtype)[:, 0]
+        with np.errstate(invalid="ignore", over="ignore"):
+            for gather in self._gathers:
+                value[gather.rows] = raw[gather.positions].view(gather.dtype)[:, 0]
+            value = value * self._scale + self._offset
         quality = np.where(np.isfinite(value), np.int16(Quality.GOOD), np.int16(Quality.BAD_SENSOR_FAILURE))
-        return SampleBatch(self.tag_id, np.full(len(value), time, np.int64), value * self._scale + self._offset, quality)
+        return SampleBatch(self.tag_id, np.full(len(value), time, np.int64), value, quality)
 
     def texts(self, data: bytes, time: int) -> TextBatch:
         """Samples of the text tags: ASCII, two characters a register, up to the first NUL. Other bytes are Bad, ``BadDecodingError``."""

@@ -1,5 +1,6 @@
 """From an engineering value to the bytes of a write; the inverse of ``decode``."""
 
+import math
 import struct
 from typing import Final
 
@@ -23,7 +24,7 @@ def encode(address: ModbusAddress, value: CommandValue) -> bytes:
     """Bytes of ``value`` (engineering units) as on the wire: registers, or one byte 0 or 1 for a coil.
 
     Raises:
-        ValueError: the value does not fit the registers, or is of the wrong kind.
+        ValueError: the value does not fit the registers, is of the wrong kind, or is no finite number, which no read-back could confirm.
     """
     if address.encoding is Encoding.STRING:
         return _text(address, value)
@@ -34,6 +35,8 @@ def encode(address: ModbusAddress, value: CommandValue) -> bytes:
         if raw not in {0.0, 1.0}:
             raise ValueError(f"{value:g} is neither 0 nor 1")
         return bytes([int(raw)])
+    if not math.isfinite(raw):
+        raise ValueError(f"{value:g} does not fit {address.encoding}")
     try:
         big_endian = struct.pack(_FORMAT[address.encoding], raw if address.encoding in {Encoding.FLOAT32, Encoding.FLOAT64} else round(raw))
     except (struct.error, OverflowError) as error:

@@ -61,6 +61,11 @@ class ModbusException:
         """The request named something that the device does not have."""
         return self.code in {2, 3}
 
+    @property
+    def leaves_outcome_open(self) -> bool:
+        """A write refused so may have been done: it failed half-way (4), is still being done (5), or got lost behind a gateway (11)."""
+        return self.code in {4, 5, 11}
+
     def __str__(self) -> str:
         return f"exception {self.code:02X}, {_EXCEPTION_NAME.get(self.code, 'not in the standard')}"
 

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from drivers.metrics import DriverMetrics
-from drivers.modbus.client import ModbusClient
+from drivers.modbus.client import ConnectionDropped, ModbusClient
 from drivers.modbus.decode import BlockDecoder
 from drivers.modbus.encode import encode
 from drivers.modbus.frames import ModbusException
@@ -33,6 +33,7 @@ from plant.quality import Quality, is_good
 from plant.tag import Tag
 
 _FLOAT32_TOLERANCE: Final = 1e-6
+_FLOAT64_TOLERANCE: Final = 1e-12
 """Relative; a read-back differs from what was written by the rounding of the register's type and the scale."""
 
 
@@ -72,7 +73,7 @@ class ModbusSession:
         """The scans, one ``SampleBatch`` and one ``TextBatch`` each at the most. See ``drivers.session``."""
         while self._classes:
             due = min(self._classes, key=lambda scan: scan.due)
-            await asyncio.sleep(max(0.0, due.due - time.monotonic()))
+            await self._client.wait(max(0.0, due.due - time.monotonic()))
             for batch in await self._scan(due):
                 yield batch
             self._next(due)
@@ -118,8 +119,12 @@ class ModbusSession:
             return WriteOutcome(WriteStatus.NOT_SENT, str(error), Quality.BAD_OUT_OF_RANGE)
         try:
             refused = await self._client.write(address.table, address.address, data)
+        except ConnectionDropped as error:
+            return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {error}", Quality.BAD_NOT_CONNECTED)
         except (DeviceUnreachable, DeviceProtocolError) as error:
             return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {error}", Quality.BAD_COMMUNICATION_ERROR)
+        if refused is not None and refused.leaves_outcome_open:
+            return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {refused}", refused.quality)
         if refused is not None:
             return WriteOutcome(WriteStatus.REJECTED, f"the device refused it: {refused}", refused.quality)
         return await self._read_back(Point(tag, address), value)
@@ -142,15 +147,21 @@ class ModbusSession:
         else:
             numbers = decoder.numbers(answer, times.now())
             read, quality = float(numbers.value[0]), int(numbers.quality[0])
-            is_equal = not isinstance(value, str) and abs(read - value) <= max(_FLOAT32_TOLERANCE * abs(value), abs(address.scale) / 2)
-            if address.encoding in {Encoding.FLOAT32, Encoding.FLOAT64}:
-                is_equal = not isinstance(value, str) and abs(read - value) <= _FLOAT32_TOLERANCE * max(abs(value), abs(address.offset))
+            is_equal = not isinstance(value, str) and abs(read - value) <= _tolerance(address, value)
         if is_equal and is_good(quality):
             return WriteOutcome(WriteStatus.CONFIRMED, "written and read back", Quality.GOOD, read)
         return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and reads {read!r}", quality, read)
 
     async def close(self) -> None:
         await self._client.close()
+
+
+def _tolerance(address: ModbusAddress, value: float) -> float:
+    """How far a read-back may lie from ``value`` and still be it, engineering units: a float's rounding, or half a step of a whole number."""
+    magnitude = max(abs(value), abs(address.offset))
+    if address.encoding in {Encoding.FLOAT32, Encoding.FLOAT64}:
+        return _FLOAT32_TOLERANCE * magnitude
+    return abs(address.scale) / 2 + _FLOAT64_TOLERANCE * magnitude
 
 
 async def open_modbus(device: ModbusDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> ModbusSession:

@@ -1,0 +1,208 @@
+"""A Modbus TCP server that misbehaves as it is told, request by request, and keeps what it was asked.
+
+It has one table of registers, which is read as holding and as input, and one of bits. A behaviour changes the frame of the proper answer, its time, or
+what becomes of the connection; it never invents a server of another kind, so that the next request may be answered as if nothing had been.
+"""
+
+import asyncio
+import struct
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+UNIT: Final = 7
+_SIZE: Final = 200
+_MBAP: Final = struct.Struct(">HHHB")
+_WRITES: Final = {5, 6, 16}
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What becomes of one answer.
+
+    ``change`` makes the bytes that are sent from those of the proper answer; ``delay`` is seconds before the first byte, ``pace`` seconds between two
+    bytes; ``closes`` ends the connection afterwards; with ``executes`` a write is stored, whatever its answer says.
+    """
+
+    name: str
+    change: Callable[[bytes], bytes] = bytes
+    delay: float = 0.0
+    pace: float = 0.0
+    closes: bool = False
+    executes: bool = True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _with_header(frame: bytes, transaction: int = 0, protocol: int = 0, unit: int = 0, length: int | None = None) -> bytes:
+    """The frame with its header's fields raised, or its length replaced."""
+    was_transaction, was_protocol, was_length, was_unit = _MBAP.unpack_from(frame)
+    header = (was_transaction + transaction & 0xFFFF, was_protocol + protocol, was_length if length is None else length, was_unit + unit)
+    return _MBAP.pack(*header) + frame[_MBAP.size :]
+
+
+def _with_pdu(frame: bytes, pdu: bytes) -> bytes:
+    return _with_header(frame[: _MBAP.size] + pdu, length=len(pdu) + 1)
+
+
+PROPER: Final = Behaviour("proper answer")
+ANOTHER_TRANSACTION: Final = Behaviour("another transaction", lambda frame: _with_header(frame, transaction=1))
+EARLIER_TRANSACTION: Final = Behaviour("the transaction before", lambda frame: _with_header(frame, transaction=-1))
+ANOTHER_UNIT: Final = Behaviour("another unit", lambda frame: _with_header(frame, unit=1))
+ANOTHER_PROTOCOL: Final = Behaviour("another protocol", lambda frame: _with_header(frame, protocol=1))
+ANOTHER_FUNCTION: Final = Behaviour("another function", lambda frame: _with_pdu(frame, bytes([frame[7] ^ 1]) + frame[8:]))
+OVERSIZE_LENGTH: Final = Behaviour("oversize length", lambda frame: _with_header(frame, length=0xFFFF))
+LENGTH_OF_NOTHING: Final = Behaviour("length of nothing", lambda frame: _with_header(frame, length=1))
+ONE_REGISTER_LESS: Final = Behaviour("one register less", lambda frame: _with_pdu(frame, bytes([frame[7], frame[8] - 2]) + frame[9:-2]))
+ONE_REGISTER_MORE: Final = Behaviour("one register more", lambda frame: _with_pdu(frame, bytes([frame[7], frame[8] + 2]) + frame[9:] + b"\0\0"))
+SHORT_THEN_SILENCE: Final = Behaviour("short frame then silence", lambda frame: frame[:-1])
+GARBAGE: Final = Behaviour("garbage", lambda frame: b"HTTP/1.1 400 Bad Request\r\n\r\n")
+CLOSES: Final = Behaviour("closes instead", lambda frame: b"", closes=True)
+CLOSES_MID_FRAME: Final = Behaviour("closes in mid-frame", lambda frame: frame[:9], closes=True)
+HANGS: Final = Behaviour("hangs for ever", delay=3600.0)
+
+
+def late(seconds: float) -> Behaviour:
+    return Behaviour(f"{seconds:g} s late", delay=seconds)
+
+
+def byte_by_byte(pace: float) -> Behaviour:
+    return Behaviour(f"a byte every {pace:g} s", pace=pace)
+
+
+def exception(code: int) -> Behaviour:
+    return Behaviour(f"exception {code:02X}", lambda frame: _with_pdu(frame, bytes([frame[7] | 0x80, code])), executes=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it arrived. ``connection`` counts from 1; ``argument`` is the count of a read or of registers written, else the value.
+
+    ``behaviour`` is what met it.
+    """
+
+    connection: int
+    transaction: int
+    unit: int
+    function: int
+    address: int
+    argument: int
+    behaviour: Behaviour
+
+    @property
+    def is_write(self) -> bool:
+        return self.function in _WRITES
+
+
+class RogueModbusServer:
+    """Answers each request by the first behaviour of ``next_read`` or ``next_write``, and by ``otherwise`` when there is none.
+
+    ``absent`` are addresses that the device does not have; with ``keeps_writes`` false it confirms writes and forgets them. ``pipelined`` counts requests
+    that came on a connection while an earlier one of it was unanswered.
+    """
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.registers = [0] * _SIZE
+        self.bits = [False] * _SIZE
+        self.absent: set[int] = set()
+        self.keeps_writes = True
+        self.next_read: deque[Behaviour] = deque()
+        self.next_write: deque[Behaviour] = deque()
+        self.otherwise = PROPER
+        self.requests: list[Request] = []
+        self.connections = 0
+        self.pipelined = 0
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._writers)
+
+    @property
+    def writes(self) -> list[Request]:
+        return [request for request in self.requests if request.is_write]
+
+    async def start(self) -> None:
+        """Listens on a free port, and on the same one ever after."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Listens no more and resets its connections, as a process that was killed."""
+        if self._server is None:
+            return
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+        self._server = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.stop()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        connection, answering = self.connections, set[asyncio.Task[None]]()
+        self._writers.add(writer)
+        try:
+            while True:
+                transaction, _, length, unit = _MBAP.unpack(await reader.readexactly(_MBAP.size))
+                pdu = await reader.readexactly(length - 1)
+                self.pipelined += bool(answering)
+                told = self.next_write if pdu[0] in _WRITES else self.next_read
+                behaviour = told.popleft() if told else self.otherwise
+                function, address, argument = struct.unpack_from(">BHH", pdu)
+                self.requests.append(Request(connection, transaction, unit, function, address, argument, behaviour))
+                answer = self._answer(pdu, behaviour.executes)
+                task = asyncio.create_task(_send(writer, behaviour, _MBAP.pack(transaction, 0, len(answer) + 1, unit) + answer))
+                for tasks in (answering, self._tasks):
+                    tasks.add(task)
+                    task.add_done_callback(tasks.discard)
+        except (asyncio.IncompleteReadError, OSError):
+            writer.transport.abort()
+        finally:
+            self._writers.discard(writer)
+
+    def _answer(self, pdu: bytes, executes: bool) -> bytes:
+        function, address, argument = struct.unpack_from(">BHH", pdu)
+        count = argument if function in {1, 2, 3, 4, 16} else 1
+        if not self.absent.isdisjoint(range(address, address + count)):
+            return bytes([function | 0x80, 2])
+        if function in {1, 2}:
+            packed = sum(bit << place for place, bit in enumerate(self.bits[address : address + count])).to_bytes((count + 7) // 8, "little")
+            return bytes([function, len(packed)]) + packed
+        if function in {3, 4}:
+            return struct.pack(f">BB{count}H", function, 2 * count, *self.registers[address : address + count])
+        if function not in _WRITES:
+            return bytes([function | 0x80, 1])
+        if executes and self.keeps_writes:
+            if function == 5:
+                self.bits[address] = argument == 0xFF00
+            else:
+                self.registers[address : address + count] = [argument] if function == 6 else struct.unpack_from(f">{count}H", pdu, 6)
+        return pdu[:5]
+
+
+async def _send(writer: asyncio.StreamWriter, behaviour: Behaviour, frame: bytes) -> None:
+    await asyncio.sleep(behaviour.delay)
+    sent = behaviour.change(frame)
+    for piece in (sent[at : at + 1] for at in range(len(sent))) if behaviour.pace else (sent,):
+        if writer.is_closing():
+            return
+        writer.write(piece)
+        await asyncio.sleep(behaviour.pace)
+    if behaviour.closes:
+        writer.close()
