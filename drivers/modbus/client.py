@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from drivers.metrics import DriverMetrics
 from drivers.modbus.frames import MBAP, BadFrame, ModbusException, adu, check_header, read_answer, read_request, write_answer, write_request
@@ -13,6 +13,8 @@ from plant.device import ModbusDevice, ModbusTable
 from plant.errors import DeviceUnreachable
 
 _CLOSE_DEADLINE: Final = 1.0
+
+T = TypeVar("T")
 
 
 class ConnectionDropped(DeviceUnreachable):
@@ -55,16 +57,15 @@ class ModbusClient:
         """
         async with self._one_at_a_time:
             with self._dropped_on_error():
-                pdu, middle = await self._ask(read_request(table, address, count))
-                return read_answer(pdu, table, count), middle
+                return await self._ask(read_request(table, address, count), lambda pdu: read_answer(pdu, table, count))
 
     async def write(self, table: ModbusTable, address: int, data: bytes) -> ModbusException | None:
         """Writes once; ``None`` when the device took it. Raises as ``read``."""
         request = write_request(table, address, data)
         async with self._one_at_a_time:
             with self._dropped_on_error():
-                pdu, _ = await self._ask(request)
-                return write_answer(pdu, request)
+                refused, _ = await self._ask(request, lambda pdu: write_answer(pdu, request))
+                return refused
 
     async def wait(self, seconds: float) -> None:
         """Sleeps. Raises ``ConnectionDropped`` as soon as a request of somebody else ended the connection, so that it is not kept until the next scan."""
@@ -75,7 +76,8 @@ class ModbusClient:
             return
         raise ConnectionDropped(self._why_dropped)
 
-    async def _ask(self, request: bytes) -> tuple[bytes, int]:
+    async def _ask(self, request: bytes, accept: Callable[[bytes], T]) -> tuple[T, int]:
+        """What ``accept`` makes of the answer, which raises ``BadFrame`` for one that is not the request's; and the middle of request and answer."""
         self._transaction = (self._transaction + 1) & 0xFFFF
         begun_at, begun = times.now(), time.perf_counter()
         try:
@@ -83,16 +85,19 @@ class ModbusClient:
                 self._writer.write(adu(self._transaction, self._device.unit_id, request))
                 await self._writer.drain()
                 header = await self._reader.readexactly(MBAP.size)
-                pdu = await self._reader.readexactly(check_header(header, self._transaction, self._device.unit_id))
+                answer = accept(await self._reader.readexactly(check_header(header, self._transaction, self._device.unit_id)))
         except TimeoutError:
             self._metrics.polled("timeout", time.perf_counter() - begun)
             raise DeviceUnreachable(f"no answer within {self._device.timeout:g} s") from None
         except (OSError, asyncio.IncompleteReadError) as error:
             self._metrics.polled("disconnected", time.perf_counter() - begun)
             raise DeviceUnreachable(f"the connection ended: {error}") from error
+        except BadFrame:
+            self._metrics.polled("rejected", time.perf_counter() - begun)
+            raise
         self.latency = time.perf_counter() - begun
         self._metrics.polled("answered", self.latency)
-        return pdu, begun_at + round(self.latency * times.MICROSECONDS / 2)
+        return answer, begun_at + round(self.latency * times.MICROSECONDS / 2)
 
     @contextmanager
     def _dropped_on_error(self) -> Iterator[None]:

@@ -159,6 +159,7 @@ async def test_a_wrong_answer_is_bad_once_for_every_tag_and_counted_and_ends_its
         assert down.last_error is not None
         assert text in down.last_error
         assert link.metric(metric, **labels) == 1
+        assert link.metric("polls", result="rejected") == (metric == "frames_rejected")
         assert link.metric("reconnects") == 1
         assert server.connections == 2
         (misbehaved,) = [row for row, request in enumerate(server.requests) if request.behaviour is behaviour]
