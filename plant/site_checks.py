@@ -19,10 +19,6 @@ _WHOLE: Final = {
 }
 
 
-_LONGEST_WRITE: Final = 123
-"""Registers that Write Multiple Registers carries (MODBUS Application Protocol V1.1b3, 6.12)."""
-
-
 def one_source_a_tag(rows: Sequence[SourceRow]) -> list[SourceRow]:
     """The first source of each tag; a second one is reported."""
     first: dict[str, SourceRow] = {}
@@ -83,9 +79,6 @@ def _check_modbus(row: SourceRow, address: ModbusAddress, tag_row: TagRow, devic
         return
     if tag.writable and not address.table.is_writable:
         row.place.report("table", f"{row.tag} is writable, and the table {address.table} is not", "write coil or holding, or make the tag read-only")
-    if tag.writable and address.length > _LONGEST_WRITE:
-        message = f"{row.tag} is writable and {address.length} registers long, and one write carries {_LONGEST_WRITE}"
-        row.place.report("length", message, "shorten it, or make the tag read-only")
     if (mend := _mend_of_encoding(tag.data_type, address)) is not None:
         row.place.report("encoding", f"{address.encoding} does not fit the datatype {tag.data_type} of {row.tag}", mend)
 

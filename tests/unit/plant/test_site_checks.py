@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.plant.small_site import SMALL_SITE, Mistake, check_mistake, problems_of, write_site
+from tests.unit.plant.small_site import Mistake, check_mistake
 
 MISTAKES = {
     "unknown device": Mistake("tags.csv", "0.56,PLC-SEP-01", "0.56,PLC-SEP-09", "tags.csv:13", "device", "unknown device 'PLC-SEP-09'", "add it to devices"),
@@ -86,12 +86,3 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_mistake_is_told_once_with_its_place_and_mend(mistake: Mistake, tmp_path: Path) -> None:
     check_mistake(mistake, tmp_path)
-
-
-def test_a_text_that_no_one_write_carries_cannot_be_writable(tmp_path: Path) -> None:
-    write_site(tmp_path)
-    for name, old, new in (("devices.toml", "max_registers = 20", "max_registers = 125"), ("modbus.csv", ",16,", ",124,")):
-        (tmp_path / name).write_text(SMALL_SITE[name].replace(old, new), encoding="utf-8")
-    (problem,) = problems_of(tmp_path)
-    assert (problem.file, problem.line, problem.field) == ("modbus.csv", 8, "length")
-    assert "124 registers long, and one write carries 123" in problem.message
