@@ -77,6 +77,10 @@ class DeviceLink(Generic[DeviceT]):
             return self._status
         return replace(self._status, latency=self._session.latency, clock_offset=self._session.clock_offset)
 
+    def go_on_from_loss(self) -> None:
+        """Before ``run``: the link was lost already, and its tags are Bad since some time that is not known here."""
+        self._resumption = Resumption([tag.id for tag in self._tags], None)
+
     async def run(self) -> None:
         """For ever; cancel it to end. The session is closed then, and nothing is said about quality: the gateway's end is no fact about the device."""
         failures = 0

@@ -15,9 +15,9 @@ from plant.tag_index import TagIndex
 
 
 class Resumption:
-    """The tags that a loss at ``lost_at`` (UTC microseconds) made Bad, until each was heard of again."""
+    """The tags that a loss at ``lost_at`` (UTC microseconds) made Bad, until each was heard of again. ``None``: some time before the new session."""
 
-    def __init__(self, tag_ids: Sequence[int], lost_at: int) -> None:
+    def __init__(self, tag_ids: Sequence[int], lost_at: int | None) -> None:
         self._index = TagIndex(tag_ids)
         self._awaited = np.ones(len(self._index), np.bool_)
         self._lost_at = lost_at
@@ -37,7 +37,7 @@ class Resumption:
         newest = rows[np.lexsort((batch.time[rows], at))]
         is_last_of_tag = np.r_[position[newest][1:] != position[newest][:-1], True]
         stale = newest[is_last_of_tag]
-        stale = stale[batch.time[stale] <= self._lost_at]
+        stale = stale[batch.time[stale] <= (known_from if self._lost_at is None else self._lost_at)]
         if not len(stale):
             return batch
         said = batch.select(np.concatenate([stale, np.arange(len(batch))]))

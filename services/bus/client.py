@@ -18,11 +18,13 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 
 from plant.errors import BusUnavailable, ConfigurationError, Problem
 from plant.event import Event
+from plant.ledger import GAP_EVENT
 from services.bus import subjects
-from services.bus.messages import encode_event
+from services.bus.messages import decode_event, encode_event
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +135,23 @@ class Bus:
         Raises:
             BusUnavailable: it is not known to be stored; offer it again.
         """
-        await self.publish_durably(subjects.EVENTS_STREAM, subjects.event(event.kind), encode_event(event), event.id)
+        subject = subjects.gap(event.subject) if event.kind == GAP_EVENT else subjects.event(event.kind)
+        await self.publish_durably(subjects.EVENTS_STREAM, subject, encode_event(event), event.id)
+
+    async def last_event(self, subject: str) -> Event | None:
+        """The newest event that the stream keeps under ``subject``.
+
+        Raises:
+            BusUnavailable: the stream did not answer.
+            MalformedMessage: it is no event.
+        """
+        try:
+            message = await self.streams.get_last_msg(subjects.EVENTS_STREAM, subject)
+        except NotFoundError:
+            return None
+        except BUS_ERRORS as error:
+            raise BusUnavailable(f"{subject}: {reason_of(error)}") from error
+        return decode_event(message.data or b"")
 
     async def publish_live(self, subject: str, data: bytes) -> None:
         """To whoever listens now.

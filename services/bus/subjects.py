@@ -33,6 +33,11 @@ def event(kind: str) -> str:
     return f"events.{kind}"
 
 
+def gap(device: str) -> str:
+    """Gaps of a device, among the events: the last one there says whether its link was up when a gateway was last heard."""
+    return f"events.gap.{device}"
+
+
 def status(area: str, device: str) -> str:
     """Device status (JSON of ``plant.link.DeviceStatus``), published at each change and every second; in no stream."""
     return f"status.{area}.{device}"

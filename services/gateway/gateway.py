@@ -15,6 +15,7 @@ from plant import times
 from plant.batch import SampleBatch
 from plant.device import Device, Expression, ModbusDevice
 from plant.errors import BusUnavailable
+from plant.ledger import GapCause, gap_of_event
 from plant.site import Site
 from plant.tag import Tag
 from services.bus import Bus, EventSender, provision, subjects
@@ -68,6 +69,7 @@ class Gateway:
         await provision(self._bus)
         subscriptions = []
         for name, device in self._site.devices.items():
+            await self._take_over(name)
             writes = Writes(self._links[name], {tag.name: tag for tag in self._site.tags_on_wire(name)}, self._metrics)
             subscriptions.append(await self._bus.serve(subjects.command(device.area, name), writes.answer))
         ready()
@@ -87,6 +89,18 @@ class Gateway:
             except TimeoutError:
                 _log.error("stopped while the bus did not take batches: what it has not confirmed is lost, and the loss ledger will say so")
             await _cancel(senders)
+
+    async def _take_over(self, name: str) -> None:
+        """A gateway that ended while a link was lost left its gap open, and Bad values that only this one can end."""
+        try:
+            event = await self._bus.last_event(subjects.gap(name))
+            gap = None if event is None else gap_of_event(event)
+        except ValueError as error:
+            _log.warning("%s: the last word on its link is not understood: %s", name, error)
+            return
+        if gap is not None and gap.end is None and gap.cause is GapCause.LINK_LOST:
+            self._lines[name].go_on_from(gap)
+            self._links[name].go_on_from_loss()
 
     async def _calculate(self, batch: SampleBatch) -> None:
         for calculation in self._calculations:

@@ -49,6 +49,10 @@ class Line:
         self._last_heard: int | None = None
         self._gap: Gap | None = None
 
+    def go_on_from(self, gap: Gap) -> None:
+        """The link was lost already when this gateway began; ``gap`` is closed when it is back."""
+        self._gap = gap
+
     async def take_from_device(self, batch: Batch) -> None:
         """What the link reads. A batch while the link is lost is the link's own word that nothing is known, and no sign of life."""
         if self._gap is None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,12 +72,6 @@ async def gateway_of(device: ModbusTestDevice, server: NatsServer) -> AsyncItera
         finally:
             stop.set()
             await asyncio.wait_for(task, 30)
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    async with NatsServer(tmp_path / "nats") as running:
-        yield running
 
 
 @pytest.fixture
@@ -171,6 +164,28 @@ async def test_a_lost_link_is_one_bad_sample_a_tag_and_a_row_of_the_ledger(devic
     assert (lost.cause, lost.end, lost.start) == (GapCause.LINK_LOST, None, back.start)
     assert back.end is not None
     assert back.end > back.start
+
+
+async def test_a_loss_in_which_the_gateway_ended_is_closed_by_the_next_one(device: ModbusTestDevice, server: NatsServer) -> None:
+    async with gateway_of(device, server) as (_, heard):
+        await until(lambda: bool(heard.batches))
+        await device.stop()
+        await until(lambda: len(heard.events) == 1)
+    await device.start()
+    async with gateway_of(device, server) as (_, again):
+        await until(lambda: len(again.events) == 1)
+        await until(lambda: bool(again.samples(PRESSURE.id)))
+    lost, back = gap_of_event(heard.events[0]), gap_of_event(again.events[0])
+    assert (back.start, back.cause) == (lost.start, GapCause.LINK_LOST)
+    assert lost.end is None
+    assert back.end is not None
+
+
+async def test_a_gateway_that_ended_with_its_links_up_leaves_nothing_to_close(device: ModbusTestDevice, server: NatsServer) -> None:
+    for _ in range(2):
+        async with gateway_of(device, server) as (_, heard):
+            await until(lambda: len(heard.batches) >= 2)
+        assert heard.events == []
 
 
 async def test_what_the_bus_does_not_take_waits_and_arrives_in_order(device: ModbusTestDevice, server: NatsServer) -> None:

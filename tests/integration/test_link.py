@@ -11,7 +11,7 @@ from drivers import DeviceLink, DriverMetricFamilies
 from drivers.backoff import Backoff
 from drivers.opcua import open_opcua
 from plant import times
-from plant.batch import Batch
+from plant.batch import Batch, SampleBatch, TextBatch
 from plant.current_values import CurrentValues
 from plant.device import OpcuaDevice
 from plant.quality import Quality
@@ -57,10 +57,12 @@ class Heard:
 
 
 @asynccontextmanager
-async def linked(url: str, heard: Heard) -> AsyncIterator[None]:
+async def linked(url: str, heard: Heard, *, already_lost: bool = False) -> AsyncIterator[None]:
     device = OpcuaDevice("PLC-SEP-01", "SEP", url, 0.1)
     metrics = DriverMetricFamilies(CollectorRegistry()).of("opcua", device.name)
     link = DeviceLink(device, [NUMBER, TEXT], open_opcua, heard.publish, lambda status: None, metrics, backoff=Backoff(first=0.2, cap=0.5))
+    if already_lost:
+        link.go_on_from_loss()
     running = asyncio.create_task(link.run())
     try:
         yield
@@ -94,6 +96,27 @@ async def test_values_that_did_not_change_meanwhile_are_known_again_after_a_loss
         assert again[1:] == (value, Quality.GOOD)
         assert again[0] >= back_after - 500_000, "known from the opening of the new session, not for the time of the loss"
         assert rest == [first], "and the device's own word, unaltered"
+
+
+async def test_values_that_did_not_change_are_known_again_by_the_next_gateway_if_one_ended_during_a_loss() -> None:
+    image = TagImage([NUMBER, TEXT], LONG_AGO)
+    image.assign(np.array([0]), np.array([42.5]), LONG_AGO)
+    image.write(1, "LOT-0001", LONG_AGO)
+    server, heard = OpcuaServer("PLC-SEP-01", image), Heard()
+    url = await server.start()
+    lost_at = times.now()
+    heard.current.update(SampleBatch.of_one_time([1], lost_at, np.nan, Quality.BAD_NO_COMMUNICATION))
+    heard.current.update(TextBatch.without_value([2], lost_at, Quality.BAD_NO_COMMUNICATION))
+    try:
+        async with linked(url, heard, already_lost=True):
+            await heard.until(Quality.GOOD)
+    finally:
+        await server.stop()
+    for tag_id, value in ((1, 42.5), (2, "LOT-0001")):
+        again, own = heard.of(tag_id)
+        assert again[0] > lost_at
+        assert again[1:] == (value, Quality.GOOD)
+        assert own == (LONG_AGO, value, Quality.GOOD)
 
 
 async def test_a_loss_is_newer_than_the_newest_sample_of_a_device_whose_clock_is_ahead() -> None:

@@ -21,6 +21,12 @@ def test_a_value_older_than_the_loss_is_said_again_at_the_opening() -> None:
     assert resumption.is_complete
 
 
+def test_after_a_loss_of_unknown_time_everything_older_than_the_session_is_said_again() -> None:
+    said = Resumption([1, 2], None).complete(samples((1, 1_500, 5.0), (2, OPENED_AT + 1, 6.0)), OPENED_AT)
+    assert isinstance(said, SampleBatch)
+    assert rows_of(said) == [(1, OPENED_AT, 5.0, 0), (1, 1_500, 5.0, 0), (2, OPENED_AT + 1, 6.0, 0)]
+
+
 def test_it_is_said_again_once() -> None:
     resumption = Resumption([1, 2], LOST_AT)
     resumption.complete(samples((1, 900, 5.0)), OPENED_AT)
