@@ -65,7 +65,8 @@ class Authentication:
             wait = max(1, round(failures.until - time.monotonic()))
             raise ApiProblem(429, f"too many wrong passwords; try again in {wait} s", {"Retry-After": str(wait)})
         async with self._checks:
-            account = await asyncio.to_thread(self._store.account, name)
+            # Nobody has a name with control characters, and PostgreSQL refuses to be asked for one with a NUL.
+            account = await asyncio.to_thread(self._store.account, name) if name.isprintable() else None
             right = await asyncio.to_thread(is_password, password, account.password_hash if account else None)
         if account is None or not right:
             self._count_failure(who)

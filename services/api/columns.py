@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from fastapi import Request, Response
 
 from plant import times
-from plant.batch import Batch
+from plant.batch import Batch, SampleBatch
 from plant.quality import quality_name
 
 JSON: Final = "application/json"
@@ -62,7 +62,7 @@ def table_response(kind: str, names: Sequence[str], batch: Batch, units: Sequenc
             "tag": pa.array(names, pa.string()),
             "unit": pa.array(units, pa.string()),
             "time": pa.array(batch.time.view("datetime64[us]")).cast(pa.timestamp("us", tz="UTC")),
-            "value": pa.array(batch.value),
+            "value": pa.array(batch.value, pa.float64() if isinstance(batch, SampleBatch) else pa.string()),
             "quality": pa.array(columns["quality"], pa.string()),
         }
     )

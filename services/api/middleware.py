@@ -8,6 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.problems import problem_response
 
+_DRAINED: Final = 10
+"""Times the longest body."""
+
 _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -42,6 +45,7 @@ class Requests:
         try:
             length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
             if not length.isdigit() or int(length) > self._longest_body:
+                await self._drain(receive)
                 refusal = problem_response(413, f"a request body is at most {self._longest_body} bytes", {"Connection": "close"})
                 await refusal(scope, receive, send_and_note)
             else:
@@ -51,6 +55,15 @@ class Requests:
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             self._requests.labels(route, method, str(status)).inc()
             self._duration.labels(route, method).observe(time.perf_counter() - begun)
+
+    async def _drain(self, receive: Receive) -> None:
+        """Takes some of a body that is too long: a client that is cut off while it sends never reads the refusal."""
+        left = _DRAINED * self._longest_body
+        while left > 0:
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if not message.get("more_body", False):
+                return
 
     def _bounded(self, receive: Receive) -> Receive:
         """A body that does not say its length ends where it becomes too long."""

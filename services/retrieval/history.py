@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.quality import Quality, is_bad
 from plant.tag import Tag
@@ -98,6 +99,7 @@ def _cursor(last_time: int) -> str:
 def _time_behind(cursor: str) -> int:
     try:
         (last_time,) = _CURSOR.unpack(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, struct.error):
+        times.to_datetime(last_time)
+    except (binascii.Error, ValueError, struct.error, OverflowError):
         raise BadCursor("the cursor is not one that this service gave out; begin again without it") from None
     return int(last_time) + 1
