@@ -60,6 +60,24 @@ class Stack:
         process.kill()
         assert await process.wait() == -signal.SIGKILL
 
+    def signal(self, name: str, number: signal.Signals) -> None:
+        self._processes[name].send_signal(number)
+
+    @asynccontextmanager
+    async def beside(self, name: str) -> AsyncIterator[None]:
+        """A second process of a service beside the first one."""
+        first = self._processes.pop(name)
+        try:
+            await self.start(name)
+            second = self._processes.pop(name)
+        finally:
+            self._processes[name] = first
+        try:
+            yield
+        finally:
+            second.terminate()
+            await asyncio.wait_for(second.wait(), 20)
+
     async def stop(self) -> None:
         for process in self._processes.values():
             if process.returncode is None:

@@ -29,6 +29,7 @@ from services.bus.messages import decode_event, encode_event
 _log = logging.getLogger(__name__)
 
 _ERRORS_KEPT: Final = 16
+_SERVERS: Final = "servers"
 
 PUBLISH_DEADLINE: Final = 5.0
 """Seconds to wait for a stream's acknowledgement before the same message is offered again."""
@@ -135,7 +136,7 @@ class Bus:
         Raises:
             BusUnavailable: it is not known to be stored; offer it again.
         """
-        subject = subjects.gap(event.subject) if event.kind == GAP_EVENT else subjects.event(event.kind)
+        subject = subjects.gap(event.subject, str(event.detail.get("cause"))) if event.kind == GAP_EVENT else subjects.event(event.kind)
         await self.publish_durably(subjects.EVENTS_STREAM, subject, encode_event(event), event.id)
 
     async def last_event(self, subject: str) -> Event | None:
@@ -184,7 +185,7 @@ class Bus:
         return answer.data
 
     async def serve(self, subject: str, handler: Callable[[bytes], Awaitable[bytes]]) -> Subscription:
-        """Answers requests on ``subject``, several at a time."""
+        """Answers requests on ``subject``, several at a time. Of several processes that serve it one gets each request."""
         running: set[asyncio.Task[None]] = set()
 
         async def answer(message: Msg) -> None:
@@ -199,7 +200,7 @@ class Bus:
             running.add(task)
             task.add_done_callback(running.discard)
 
-        return await self._client.subscribe(subject, cb=received, pending_msgs_limit=10_000)
+        return await self._client.subscribe(subject, queue=_SERVERS, cb=received, pending_msgs_limit=10_000)
 
     async def subscribe(self, subject: str, handler: Callable[[str, bytes], Awaitable[None]]) -> Subscription:
         """Live messages in order. A handler that cannot keep up loses messages and never slows others; the loss is logged by the client."""

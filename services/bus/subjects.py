@@ -33,9 +33,9 @@ def event(kind: str) -> str:
     return f"events.{kind}"
 
 
-def gap(device: str) -> str:
-    """Gaps of a device, among the events: the last one there says whether its link was up when a gateway was last heard."""
-    return f"events.gap.{device}"
+def gap(device: str, cause: str) -> str:
+    """Gaps of a device, among the events: the last one of a cause says whether that loss was over when a gateway was last heard."""
+    return f"events.gap.{device}.{cause.replace(' ', '-')}"
 
 
 def status(area: str, device: str) -> str:

@@ -3,7 +3,8 @@
 Rules:
 
 1. A confirmed command is an event in the stream before it leaves for the gateway; where the event cannot be kept, nothing is written.
-2. A command goes to the gateway once. No responder: nothing was written. No answer: it may have been, and it is never sent again.
+2. A command goes to the gateway once. No responder: nothing was written. No answer: it may have been, and it is never sent again. It leaves with an
+   expiry before the end of our own wait: a gateway that was stopped meanwhile, and reads it later, writes nothing behind an answer that was given.
 3. Every step of a command is an event.
 """
 
@@ -11,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -42,6 +44,9 @@ _log = logging.getLogger(__name__)
 
 GATEWAY_DEADLINE: Final = 4.0
 """Seconds for the gateway's answer: its own deadline for write and read-back, and the way there and back."""
+
+_BACK_WITHIN: Final = 0.5
+"""Seconds of ``GATEWAY_DEADLINE`` for the way back. The clocks of control and gateway must agree within it, as those of one machine do."""
 
 _SWEEP_PERIOD: Final = 0.5
 _EVENTS_DEADLINE: Final = 5.0
@@ -161,6 +166,8 @@ class Control:
         if refusal is not None:
             return CommandResult(command.id, refusal.state, refusal.detail, times.now())
         device = self._site.devices[entry.tag.device]
+        over = times.now() + round((GATEWAY_DEADLINE - _BACK_WITHIN) * times.MICROSECONDS)
+        command = replace(command, expires=min(command.expires, over))
         try:
             answer = await self._bus.request(subjects.command(device.area, device.name), encode_command(command), GATEWAY_DEADLINE)
             return decode_command_result(answer)

@@ -15,6 +15,7 @@ from plant import times
 from plant.batch import SampleBatch
 from plant.device import Device, Expression, ModbusDevice
 from plant.errors import BusUnavailable
+from plant.event import Event
 from plant.ledger import GapCause, gap_of_event
 from plant.site import Site
 from plant.tag import Tag
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 STATUS_PERIOD: Final = 1.0
 _DRAIN_DEADLINE: Final = 5.0
+_BEGUN: Final = "gateway.begun"
 
 
 class Gateway:
@@ -40,18 +42,15 @@ class Gateway:
         self._bus = bus
         self._metrics = GatewayMetrics(registry)
         self._drivers = DriverMetricFamilies(registry)
-        self._epoch = times.now()
         self._events = EventSender(bus, registry)
         self._lines: dict[str, Line] = {}
         self._outboxes: dict[str, Outbox] = {}
         self._links: dict[str, DeviceLink[Any]] = {}
         self._calculations = [Calculation(tag, tag.source, site.by_name) for tag in site.tags if isinstance(tag.source, Expression)]
-        for device in site.devices.values():
-            self._add(device)
 
-    def _add(self, device: Device) -> None:
+    def _add(self, device: Device, epoch: int) -> None:
         tags = [tag for tag in self._site.tags if tag.device == device.name]
-        outbox = Outbox(self._bus, device.area, device.name, self._epoch, self._metrics)
+        outbox = Outbox(self._bus, device.area, device.name, epoch, self._metrics)
         line = Line(device, tags, outbox, self._metrics, self._calculate, self._events.tell)
         self._outboxes[device.name] = outbox
         self._lines[device.name] = line
@@ -67,10 +66,12 @@ class Gateway:
             BusUnavailable: the streams could not be made.
         """
         await provision(self._bus)
+        epoch = await self._begin()
         subscriptions = []
         for name, device in self._site.devices.items():
+            self._add(device, epoch)
             await self._take_over(name)
-            writes = Writes(self._links[name], {tag.name: tag for tag in self._site.tags_on_wire(name)}, self._metrics)
+            writes = Writes(self._links[name], {tag.name: tag for tag in self._site.tags_on_wire(name)}, self._metrics, self._events.tell)
             subscriptions.append(await self._bus.serve(subjects.command(device.area, name), writes.answer))
         ready()
         async with asyncio.TaskGroup() as group:
@@ -90,15 +91,28 @@ class Gateway:
                 _log.error("stopped while the bus did not take batches: what it has not confirmed is lost, and the loss ledger will say so")
             await _cancel(senders)
 
+    async def _begin(self) -> int:
+        """The epoch of this run: our clock, or one more than the last run's if the clock was set back meanwhile. The stream of events keeps it."""
+        now = times.now()
+        try:
+            last = await self._bus.last_event(subjects.event(_BEGUN))
+            before = last.detail.get("epoch") if last is not None else None
+        except ValueError as error:
+            _log.warning("the last run of a gateway is not understood: %s", error)
+            before = None
+        epoch = max(now, before + 1) if isinstance(before, int) else now
+        await self._bus.publish_event(Event(f"gateway:{epoch}", now, _BEGUN, self._site.name, detail={"epoch": epoch}))
+        return epoch
+
     async def _take_over(self, name: str) -> None:
         """A gateway that ended while a link was lost left its gap open, and Bad values that only this one can end."""
         try:
-            event = await self._bus.last_event(subjects.gap(name))
+            event = await self._bus.last_event(subjects.gap(name, GapCause.LINK_LOST))
             gap = None if event is None else gap_of_event(event)
         except ValueError as error:
             _log.warning("%s: the last word on its link is not understood: %s", name, error)
             return
-        if gap is not None and gap.end is None and gap.cause is GapCause.LINK_LOST:
+        if gap is not None and gap.end is None:
             self._lines[name].go_on_from(gap)
             self._links[name].go_on_from_loss()
 

@@ -5,6 +5,7 @@ Rules:
 1. A command is executed at most once: its id is remembered, and asking again gets the first answer (or waits for it).
 2. What is expired, not writable or out of range on live state is refused here, whatever was said before.
 3. A write has a deadline; it is never queued until a link comes back, and never sent a second time.
+4. What became of a command is an event from here, whoever is left to hear the answer.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from typing import Any, Final
 from drivers import DeviceLink, WriteOutcome, WriteStatus
 from plant import times
 from plant.command import Command, CommandResult, CommandState, check
+from plant.event import Event
 from plant.quality import quality_name
 from plant.tag import Tag
 from services.bus.messages import MalformedMessage, decode_command, encode_command_result
@@ -40,11 +42,11 @@ _STATE: Final = {
 class Writes:
     """Executes the commands of one device's tags over its link."""
 
-    def __init__(self, link: DeviceLink[Any], by_name: Mapping[str, Tag], metrics: GatewayMetrics, clock: Callable[[], int] = times.now) -> None:
+    def __init__(self, link: DeviceLink[Any], by_name: Mapping[str, Tag], metrics: GatewayMetrics, tell: Callable[[Event], None]) -> None:
         self._link = link
         self._by_name = by_name
         self._metrics = metrics
-        self._clock = clock
+        self._tell = tell
         self._answers: OrderedDict[str, asyncio.Task[CommandResult]] = OrderedDict()
 
     async def answer(self, request: bytes) -> bytes:
@@ -53,7 +55,7 @@ class Writes:
             command = decode_command(request)
         except MalformedMessage as error:
             _log.warning("a request that is no command was refused: %s", error)
-            return encode_command_result(CommandResult("", CommandState.REJECTED, f"the request is no command: {error}", self._clock()))
+            return encode_command_result(CommandResult("", CommandState.REJECTED, f"the request is no command: {error}", times.now()))
         known = self._answers.get(command.id)
         if known is None:
             known = self._answers[command.id] = asyncio.create_task(self._execute(command))
@@ -67,11 +69,13 @@ class Writes:
     async def _execute(self, command: Command) -> CommandResult:
         result = await self._check_and_write(command)
         self._metrics.commands.labels(result.state.value).inc()
+        detail = {"id": command.id, "value": command.value, "state": result.state.value, "detail": result.detail, "read_back": result.read_back}
+        self._tell(Event(f"{command.id}:executed", result.time, "command.executed", command.tag, command.user, detail))
         _log.info("command %s by %s: %s = %r: %s, %s", command.id, command.user, command.tag, command.value, result.state, result.detail)
         return result
 
     async def _check_and_write(self, command: Command) -> CommandResult:
-        now = self._clock()
+        now = times.now()
         tag = self._by_name.get(command.tag)
         if tag is None:
             return CommandResult(command.id, CommandState.REJECTED, f"{command.tag} is no tag of this device", now)
@@ -79,7 +83,7 @@ class Writes:
         if refusal is not None:
             return CommandResult(command.id, refusal.state, refusal.detail, now)
         outcome = await self._link.write(tag, command.value, min(WRITE_DEADLINE, (command.expires - now) / times.MICROSECONDS))
-        return CommandResult(command.id, _STATE[outcome.status], _detail(outcome), self._clock(), outcome.read_back)
+        return CommandResult(command.id, _STATE[outcome.status], _detail(outcome), times.now(), outcome.read_back)
 
 
 def _detail(outcome: WriteOutcome) -> str:

@@ -1,6 +1,7 @@
 """A set-point's way to a device and back, through the services as processes."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -27,7 +28,7 @@ async def audited(plant: ModbusPlant, command: dict[str, Any]) -> list[str]:
         while True:
             events = (await plant.client.get("/audit", params={"from": "-1h", "to": "+1h"})).raise_for_status().json()["items"]
             kinds = [event["kind"] for event in events if event["detail"].get("id") == command["id"]]
-            if kinds and kinds[-1] not in {"command.prepared", "command.confirmed"}:
+            if kinds and kinds[-1] not in {"command.prepared", "command.confirmed", "command.executed"}:
                 return kinds
             await asyncio.sleep(0.1)
 
@@ -47,7 +48,7 @@ async def test_a_confirmed_command_is_written_read_back_stored_and_audited(plant
     async with asyncio.timeout(20):
         while (await history(plant.client, SET_POINT.name))[1][-1] != 8.25:
             await asyncio.sleep(0.1)
-    assert await audited(plant, command) == ["command.prepared", "command.confirmed", "command.done"]
+    assert await audited(plant, command) == ["command.prepared", "command.confirmed", "command.executed", "command.done"]
     assert (await plant.client.get(f"/commands/{command['id']}")).json()["state"] == "done"
 
 
@@ -157,6 +158,32 @@ async def test_with_the_device_cut_it_fails_and_is_not_written_when_the_device_i
     assert plant.device.writes == before
     assert (await plant.confirmed(command)).json()["state"] == answer["state"], "what has ended stays as it ended"
     assert plant.device.writes == before
+
+
+async def test_a_gateway_that_was_stopped_meanwhile_writes_nothing_behind_the_answer(plant: ModbusPlant) -> None:
+    before = plant.device.writes
+    command = await plant.prepared(3.5)
+    plant.stack.signal("gateway", signal.SIGSTOP)
+    answer = (await plant.confirmed(command)).json()
+    assert (answer["state"], plant.device.writes) == ("unknown", before)
+    plant.stack.signal("gateway", signal.SIGCONT)
+    await asyncio.sleep(2.0)
+    await plant.link_is("up")
+    assert plant.device.writes == before
+    assert (await plant.client.get(f"/commands/{command['id']}")).json()["state"] == "unknown"
+
+
+async def test_of_two_gateways_and_two_controls_one_writes(plant: ModbusPlant) -> None:
+    before = plant.device.writes
+    async with plant.stack.beside("gateway"), plant.stack.beside("control"):
+        for value in (1.0, 1.25, 1.5, 1.75):
+            answer = await plant.confirmed(await plant.prepared(value))
+            if answer.status_code == 200:  # another control than the one that prepared it knows nothing of it
+                assert answer.json()["state"] == "done"
+                before += 1
+            else:
+                assert answer.status_code == 404
+            assert plant.device.writes == before
 
 
 async def test_without_a_gateway_nothing_is_written_and_that_is_said(plant: ModbusPlant) -> None:

@@ -13,7 +13,7 @@ from plant.batch import Batch, SampleBatch, TextBatch
 from plant.command import Command, CommandResult, CommandState
 from plant.envelope import Envelope, unseal
 from plant.event import Event
-from plant.ledger import GapCause, gap_of_event
+from plant.ledger import GAP_EVENT, GapCause, gap_of_event
 from plant.quality import Quality
 from plant.site import Site
 from services.bus import Bus, NoResponder, provision, subjects
@@ -28,14 +28,16 @@ class Heard:
 
     def __init__(self) -> None:
         self.batches: list[tuple[Batch, Envelope]] = []
-        self.events: list[Event] = []
+        self.gaps: list[Event] = []
         self.states: list[str] = []
 
     async def sample(self, subject: str, data: bytes) -> None:
         self.batches.append(unseal(data))
 
     async def event(self, subject: str, data: bytes) -> None:
-        self.events.append(decode_event(data))
+        event = decode_event(data)
+        if event.kind == GAP_EVENT:
+            self.gaps.append(event)
 
     async def status(self, subject: str, data: bytes) -> None:
         self.states.append(decode_device_status(data).state.value)
@@ -153,14 +155,14 @@ async def test_a_lost_link_is_one_bad_sample_a_tag_and_a_row_of_the_ledger(devic
     async with gateway_of(device, server) as (_, heard):
         await until(lambda: bool(heard.batches))
         await device.stop()
-        await until(lambda: len(heard.events) == 1)
+        await until(lambda: len(heard.gaps) == 1)
         await device.start()
-        await until(lambda: len(heard.events) == 2, 60)
+        await until(lambda: len(heard.gaps) == 2, 60)
         await until(lambda: heard.samples(PRESSURE.id)[-1][2] == Quality.GOOD)
     qualities = [quality for _, _, quality in heard.samples(PRESSURE.id)]
     assert qualities == [Quality.GOOD, Quality.BAD_NO_COMMUNICATION, Quality.GOOD]
     assert np.isnan(heard.samples(PRESSURE.id)[1][1]), "the last good value is not told again"
-    lost, back = (gap_of_event(event) for event in heard.events)
+    lost, back = (gap_of_event(event) for event in heard.gaps)
     assert (lost.cause, lost.end, lost.start) == (GapCause.LINK_LOST, None, back.start)
     assert back.end is not None
     assert back.end > back.start
@@ -170,12 +172,12 @@ async def test_a_loss_in_which_the_gateway_ended_is_closed_by_the_next_one(devic
     async with gateway_of(device, server) as (_, heard):
         await until(lambda: bool(heard.batches))
         await device.stop()
-        await until(lambda: len(heard.events) == 1)
+        await until(lambda: len(heard.gaps) == 1)
     await device.start()
     async with gateway_of(device, server) as (_, again):
-        await until(lambda: len(again.events) == 1)
+        await until(lambda: len(again.gaps) == 1)
         await until(lambda: bool(again.samples(PRESSURE.id)))
-    lost, back = gap_of_event(heard.events[0]), gap_of_event(again.events[0])
+    lost, back = gap_of_event(heard.gaps[0]), gap_of_event(again.gaps[0])
     assert (back.start, back.cause) == (lost.start, GapCause.LINK_LOST)
     assert lost.end is None
     assert back.end is not None
@@ -185,7 +187,7 @@ async def test_a_gateway_that_ended_with_its_links_up_leaves_nothing_to_close(de
     for _ in range(2):
         async with gateway_of(device, server) as (_, heard):
             await until(lambda: len(heard.batches) >= 2)
-        assert heard.events == []
+        assert heard.gaps == []
 
 
 async def test_what_the_bus_does_not_take_waits_and_arrives_in_order(device: ModbusTestDevice, server: NatsServer) -> None:
