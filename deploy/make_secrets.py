@@ -15,8 +15,8 @@ def write_secrets(file: Path) -> bool:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w") as output:
-        output.writelines(f"{name}={secrets.token_urlsafe(24)}\n" for name in NAMES)
+    with os.fdopen(descriptor, "w") as output:  # hexadecimal: NATS reads a value from its environment as configuration, where a '-' begins a number
+        output.writelines(f"{name}={secrets.token_hex(24)}\n" for name in NAMES)
     return True
 
 

@@ -104,9 +104,17 @@ class Assembly:
         else:
             values |= {"nats_url": self.address(NATS, "url"), "nats_user": settings.nats_user, "nats_password_file": folder.nats_password}
         if name in {HISTORIAN, API}:
-            values["store"] = settings.store_url
+            values |= {
+                "store": settings.store and settings.store.get_secret_value(),
+                "store_password_file": settings.store_password_file and settings.store_password_file.absolute(),
+            }
         if name == API:
-            values |= {"host": settings.host, "port": settings.port if last is None else _port(last, "api"), "admin_password": settings.password_of_admin()}
+            values |= {
+                "host": settings.host,
+                "port": settings.port if last is None else _port(last, "api"),
+                "admin_password": settings.admin_password and settings.admin_password.get_secret_value(),
+                "admin_password_file": settings.admin_password_file and settings.admin_password_file.absolute(),
+            }
         return values
 
     def _environment(self, values: Mapping[str, object]) -> Mapping[str, str]:

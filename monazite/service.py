@@ -110,7 +110,8 @@ def _metrics(settings: Settings, registry: CollectorRegistry) -> Iterator[str]:
         problem = Problem("MONAZITE_METRICS_PORT", None, None, f"metrics cannot be served on {place}: {error.strerror}", "give a free port, or 0")
         raise ConfigurationError([problem]) from None
     try:
-        yield f"http://{settings.metrics_host}:{server.server_port}/metrics"
+        host = settings.metrics_host
+        yield f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}/metrics"
     finally:
         server.shutdown()
         server.server_close()

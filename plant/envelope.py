@@ -18,6 +18,7 @@ from plant.errors import CorruptBatch
 
 _HEAD: Final = struct.Struct("<4sI")
 _MAGIC: Final = b"MZB1"
+_LONGEST_NAME: Final = 200
 _TIME: Final = pa.timestamp("us", tz="UTC")
 
 
@@ -109,6 +110,8 @@ def _envelope(metadata: Mapping[bytes, bytes]) -> Envelope:
         device, *numbers = metadata[b"device"].decode(), int(metadata[b"epoch"]), int(metadata[b"sequence"]), int(metadata[b"received"])
     except (KeyError, ValueError) as error:
         raise CorruptBatch(f"the envelope is not whole: {error}") from error
+    if len(device) > _LONGEST_NAME:
+        raise CorruptBatch(f"the envelope names a device of {len(device)} characters")
     if not all(0 <= number < 2**63 for number in numbers):
         raise CorruptBatch(f"the envelope counts out of range: {numbers}")
     return Envelope(device, *numbers)

@@ -25,6 +25,7 @@ _FREE_FAILURES: Final = 5
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
 _REMEMBERED: Final = 10_000
+_LONGEST_NAME: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,16 @@ class Authentication:
         Raises:
             ApiProblem: 401 for a wrong name or password, the same for both; 429 while this pair has to wait.
         """
-        who = (name, address)
+        who = (name[:_LONGEST_NAME], address)
         failures = self._failures.get(who)
         if failures is not None and time.monotonic() < failures.until:
             self._failed.labels("waiting").inc()
             wait = max(1, round(failures.until - time.monotonic()))
             raise ApiProblem(429, f"too many wrong passwords; try again in {wait} s", {"Retry-After": str(wait)})
         async with self._checks:
-            # Nobody has a name with control characters, and PostgreSQL refuses to be asked for one with a NUL.
-            account = await asyncio.to_thread(self._store.account, name) if name.isprintable() else None
+            # Nobody's name is longer or has control characters, and PostgreSQL refuses to be asked for one with a NUL.
+            is_name = len(name) <= _LONGEST_NAME and name.isprintable()
+            account = await asyncio.to_thread(self._store.account, name) if is_name else None
             right = await asyncio.to_thread(is_password, password, account.password_hash if account else None)
         if account is None or not right:
             self._count_failure(who)

@@ -52,6 +52,11 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def on_cursor(request: Request, error: BadCursor) -> JSONResponse:
         return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
+    @app.exception_handler(Exception)
+    async def on_fault(request: Request, error: Exception) -> JSONResponse:
+        """A fault of ours: the server logs it with its traceback, the client learns no more than that."""
+        return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault in this service; it is in its log")
+
     @app.exception_handler(StoreUnavailable)
     async def on_store(request: Request, error: StoreUnavailable) -> JSONResponse:
         _log.warning("%s %s: the store is away: %s", request.method, request.url.path, error)

@@ -40,7 +40,7 @@ async def serve(app: FastAPI, host: str, port: int, stop: asyncio.Event, on_star
         while not server.started and not serving.done():
             await asyncio.sleep(0.02)
         if not serving.done():
-            on_started(f"http://{host}:{listener.getsockname()[1]}")
+            on_started(f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}")
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()

@@ -1,8 +1,9 @@
 """The streams: made, with their bounds, before anybody publishes.
 
 Rules. ``SAMPLES`` is a work queue: a batch stays until the historian has committed it, however long the store is away; a full stream refuses new
-batches, so that nothing unread is dropped, and the gateways hold theirs. ``EVENTS`` keeps a year beside the copy in the store. ``QUARANTINE`` holds
-what can never be stored; when full it drops its oldest.
+batches, so that nothing unread is dropped, and the gateways hold theirs. ``EVENTS`` keeps a year beside the copy in the store, and when full drops its
+oldest: the store has had them, and a set-point must not fail because of last year's. ``QUARANTINE`` holds what can never be stored; when full it drops its
+oldest.
 """
 
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ async def provision(bus: Bus, bounds: StreamBounds | None = None) -> None:
             name=subjects.EVENTS_STREAM,
             subjects=[subjects.ALL_EVENTS],
             retention=RetentionPolicy.LIMITS,
-            discard=DiscardPolicy.NEW,
+            discard=DiscardPolicy.OLD,
             max_bytes=bounds.events,
             max_age=366 * _DAY,
             storage=StorageType.FILE,

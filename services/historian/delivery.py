@@ -18,6 +18,19 @@ _WAIT_FOR_FIRST: Final = 1.0
 _WAIT_FOR_BUS: Final = 0.25
 
 
+class Stopped(Exception):
+    """Told to stop while what is in hand could not be stored: it is not acknowledged, and comes again."""
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Waits, and no longer than until ``stop`` is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
 async def fetch(subscription: JetStreamContext.PullSubscription, most: int) -> Sequence[Msg]:
     """Up to ``most`` messages, at once if there are any, else after at most a second; none while the bus is away."""
     try:

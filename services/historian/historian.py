@@ -29,7 +29,7 @@ from plant.ledger import Gap
 from plant.site import Site
 from services.bus import BUS_ERRORS, Bus, provision, subjects
 from services.bus.streams import ACKNOWLEDGE_WITHIN
-from services.historian.delivery import acknowledge, fetch, keep_in_hand
+from services.historian.delivery import Stopped, acknowledge, fetch, keep_in_hand, pause
 from services.historian.journal import Journal
 from services.historian.ledger import PositionLedger
 from services.historian.metrics import HistorianMetrics
@@ -42,6 +42,7 @@ _MESSAGES_A_COMMIT: Final = 1024
 _TRIES: Final = 3
 _RETRY_STORE_AFTER: Final = 0.5
 _SNAPSHOT_PERIOD: Final = 1.0
+_SLOW_COMMIT: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,16 @@ class Historian:
         self._ledger = PositionLedger({})
         self._quarantine = Quarantine(bus, self._metrics)
         self._store_is_up = True
+        self._stop = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until ``stop`` is set; what is in hand is committed first, within some seconds.
+        """Until ``stop`` is set; what is in hand is committed first, if the store takes it, else it stays in the stream for the next historian.
 
         Raises:
             BusUnavailable: the streams could not be made.
             ConfigurationError: the site's tags contradict the store's.
         """
+        self._stop = stop
         await provision(self._bus)
         await self._prepare(stop)
         if stop.is_set():
@@ -89,7 +92,7 @@ class Historian:
                 samples, texts = await asyncio.to_thread(self._store.snapshot)
             except StoreUnavailable as error:
                 self._store_failed(error)
-                await asyncio.sleep(_RETRY_STORE_AFTER)
+                await pause(stop, _RETRY_STORE_AFTER)
             else:
                 self._current.update(samples)
                 self._current.update(texts)
@@ -103,7 +106,11 @@ class Historian:
         while not stop.is_set():
             messages = await fetch(subscription, _MESSAGES_A_COMMIT)
             if messages:
-                await self._store_all(messages)
+                try:
+                    await self._store_all(messages)
+                except Stopped:
+                    _log.warning("stopped while the store took no commits: %d batches stay in the stream for the next historian", len(messages))
+                    return
                 self._metrics.backlog.set(messages[-1].metadata.num_pending)
 
     async def _wait_for_orphans(self, subscription: JetStreamContext.PullSubscription) -> None:
@@ -152,6 +159,7 @@ class Historian:
 
         Raises:
             Unstorable: the store will never take it; nothing was written.
+            Stopped: it was told to stop while the store was away; nothing was written.
         """
         commit = _commit_of(received, self._ledger)
         alive = asyncio.create_task(keep_in_hand([one.message for one in received]))
@@ -165,11 +173,16 @@ class Historian:
     async def _commit_when_possible(self, commit: Commit) -> CommitReport:
         while True:
             begun = time.monotonic()
+            committing = asyncio.create_task(asyncio.to_thread(self._store.commit, commit))
             try:
-                report = await asyncio.to_thread(self._store.commit, commit)
+                if not (await asyncio.wait({committing}, timeout=_SLOW_COMMIT))[0]:
+                    self._store_failed(StoreUnavailable(f"a commit takes longer than {_SLOW_COMMIT:g} s"))
+                report = await committing
             except StoreUnavailable as error:
                 self._store_failed(error)
-                await asyncio.sleep(_RETRY_STORE_AFTER)
+                await pause(self._stop, _RETRY_STORE_AFTER)
+                if self._stop.is_set():
+                    raise Stopped from error
             else:
                 self._metrics.commit_duration.observe(time.monotonic() - begun)
                 return report

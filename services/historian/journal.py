@@ -13,7 +13,7 @@ from plant.event import Event
 from plant.ledger import GAP_EVENT, Gap, gap_of_event
 from services.bus import Bus, subjects
 from services.bus.messages import MalformedMessage, decode_event
-from services.historian.delivery import acknowledge, fetch, keep_in_hand
+from services.historian.delivery import Stopped, acknowledge, fetch, keep_in_hand, pause
 from services.historian.quarantine import Quarantine
 from services.store import Store
 
@@ -37,11 +37,16 @@ class Journal:
         self._store = store
         self._bus = bus
         self._quarantine = quarantine
+        self._stop = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
+        self._stop = stop
         subscription = await self._bus.streams.pull_subscribe_bind(subjects.HISTORIAN, subjects.EVENTS_STREAM)
         while not stop.is_set():
-            await self._store_all(await fetch(subscription, _EVENTS_A_COMMIT))
+            try:
+                await self._store_all(await fetch(subscription, _EVENTS_A_COMMIT))
+            except Stopped:
+                return
 
     async def _store_all(self, messages: Sequence[Msg]) -> None:
         entries: list[_Entry] = []
@@ -66,7 +71,7 @@ class Journal:
             await self._quarantine.take(entry.message, "unstorable", str(error))
 
     async def _save(self, entries: Sequence[_Entry]) -> None:
-        """Saves, trying for ever while the store is away, then acknowledges. Raises ``Unstorable``."""
+        """Saves, trying for ever while the store is away, then acknowledges. Raises ``Unstorable`` and ``Stopped``."""
         messages = [entry.message for entry in entries]
         alive = asyncio.create_task(keep_in_hand(messages))
         try:
@@ -83,6 +88,8 @@ class Journal:
                 await asyncio.to_thread(self._store.save_events, events)
             except StoreUnavailable as error:
                 _log.debug("%d events wait for the store: %s", len(events), error)
-                await asyncio.sleep(_RETRY_STORE_AFTER)
+                await pause(self._stop, _RETRY_STORE_AFTER)
+                if self._stop.is_set():
+                    raise Stopped from error
             else:
                 return

@@ -109,7 +109,8 @@ class Store(Protocol):
         ...
 
     def save_gap(self, gap: Gap) -> None:
-        """Inserts a gap, or updates end and recovery of the one with the same (device, cause, start)."""
+        """Inserts a gap, or updates end and recovery of the one with the same (device, cause, start). What has ended does not begin again, in whatever
+        order it is told."""
         ...
 
     def save_events(self, events: Sequence[Event]) -> None:

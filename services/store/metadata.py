@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, Float, Integer, MetaData, String, Table, Text, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from plant.errors import ConfigurationError, Problem, StoreUnavailable, Unstorable
 from plant.event import Event
 from plant.tag import Tag
 from services.store.interface import Account
+from services.store.refusals import is_refusal
 from services.store.rows import check_event
 
 _metadata = MetaData()
@@ -135,9 +136,9 @@ class Metadata:
         try:
             with self._engine.begin() as connection:
                 yield connection
-        except (DataError, IntegrityError) as error:
-            raise Unstorable(str(error).splitlines()[0]) from error
-        except (DBAPIError, PoolTimeout) as error:
+        except DBAPIError as error:
+            raise (Unstorable if is_refusal(error.orig) else StoreUnavailable)(str(error).splitlines()[0]) from error
+        except PoolTimeout as error:
             raise StoreUnavailable(str(error).splitlines()[0]) from error
 
 

@@ -164,6 +164,26 @@ async def test_while_the_database_is_away_nothing_is_acknowledged_and_afterwards
         database.close()
 
 
+async def test_told_to_stop_while_the_database_is_away_it_stops_and_leaves_everything_to_the_next(server: NatsServer, bus: Bus) -> None:
+    database = PostgresServer()
+    try:
+        database.start()
+        async with historian(server, database.dsn) as running:
+            await publish(bus, one(0), 0)
+            await all_read(bus)
+            await asyncio.to_thread(database.kill)
+            await publish(bus, one(1), 1)
+            await bus.publish_event(Event("e1", T0, "login", "admin"))
+            await until(lambda: running.metric("monazite_storage_up") == 0)
+        await asyncio.to_thread(database.start)
+        async with historian(server, database.dsn) as running:
+            await all_read(bus)
+            assert [row[2] for row in running.rows()] == [0.0, 1.0]
+            await until(lambda: len(running.store.events(*EVER, 10)) == 1)
+    finally:
+        database.close()
+
+
 async def test_a_bus_that_is_killed_and_started_again_loses_nothing(server: NatsServer, bus: Bus, sqlite_url: str) -> None:
     async with historian(server, sqlite_url) as running:
         for second in range(200):

@@ -1,5 +1,6 @@
 """The store suite: what every store does, on every database there is."""
 
+import contextlib
 import math
 import resource
 import sqlite3
@@ -170,6 +171,55 @@ def test_what_was_committed_and_not_in_the_snapshot_is_in_it_when_prepared_again
     samples, texts = store.snapshot()
     assert rows_of(samples) == [(1, T0 + 5, 5.0, BAD), (2, T0 + 1, 2.0, 0)]
     assert texts.value.tolist() == ["LOT-1"]
+
+
+def test_a_gap_that_was_closed_stays_closed_though_its_opening_is_told_again(store: Store) -> None:
+    opened = Gap("MB-SEP-01", T0, None, GapCause.LINK_LOST)
+    closed = Gap("MB-SEP-01", T0, T0 + 5, GapCause.LINK_LOST, recovered=True)
+    for gap in (opened, closed, opened):
+        store.save_gap(gap)
+    assert list(store.gaps(*EVER)) == [closed]
+
+
+def test_what_postgresql_can_never_index_is_unstorable_and_not_an_outage(store: Store) -> None:
+    if store.features["product"] == "SQLite":
+        store.save_events([Event("e" * 12_000, T0, "x", "s")])
+    else:
+        with pytest.raises(Unstorable):
+            store.save_events([Event("".join(map(chr, range(256, 12_000))), T0, "x", "s")])
+    store.save_events([Event("e2", T0, "x", "s")])
+    assert "e2" in {event.id for event in store.events(*EVER, 10)}
+
+
+def test_a_commit_of_a_device_whose_clock_is_at_random_is_no_outage(store: Store) -> None:
+    month = 31 * 86_400 * times.MICROSECONDS
+    commit = numbers(*((1, T0 + number * month, 1.0, 0) for number in range(1000)))
+    if store.features["product"] == "SQLite" or store.features["timescaledb"] != "none":
+        assert store.commit(commit).inserted == 1000
+    else:
+        with pytest.raises(Unstorable, match="months at once"):
+            store.commit(commit)
+    assert store.commit(numbers((2, T0, 1.0, 0))).inserted == 1
+
+
+def test_a_table_that_somebody_locks_is_an_outage_and_not_for_ever(postgres_url: str) -> None:
+    with contextlib.closing(open_store(postgres_url)) as store, psycopg.connect(postgres_url) as other:
+        store.prepare(TAGS)
+        store.commit(numbers((1, T0, 1.0, 0)))
+        other.execute("LOCK TABLE sample IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(StoreUnavailable, match="lock timeout"):
+            store.commit(numbers((1, T0 + 1, 1.0, 0)))
+        other.rollback()
+        assert store.commit(numbers((1, T0 + 1, 1.0, 0))).inserted == 1
+
+
+def test_an_empty_postgresql_is_away_until_the_historian_made_its_tables(postgres_url: str) -> None:
+    with contextlib.closing(open_store(postgres_url)) as early, contextlib.closing(open_store(postgres_url)) as historian:
+        for ask in (early.snapshot, early.positions, lambda: early.samples(1, *EVER, 1), lambda: early.account("admin")):
+            with pytest.raises(StoreUnavailable):
+                ask()
+        historian.prepare(TAGS)
+        assert len(early.snapshot()[0]) == 0
 
 
 def test_events_are_kept_once(store: Store) -> None:

@@ -22,10 +22,18 @@ from services.store.metadata import Metadata
 from services.store.postgresql.copying import from_copy
 from services.store.postgresql.schema import SCHEMA_LOCK, is_partitioned, make_partitions, make_tables, make_views, timescaledb_version
 from services.store.postgresql.write import catch_up_snapshot, write_gaps, write_positions, write_samples, write_snapshot, write_texts
+from services.store.refusals import is_refusal
 from services.store.rows import check_gap, check_storable, distinct
 
 _DEADLINE: Final = 5
 """Seconds to get a connection."""
+
+_KEEPALIVE: Final = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+"""A server that vanished without a word is noticed within about ten seconds, not when TCP gives up after a quarter of an hour."""
+
+_OPTIONS: Final = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=60s"
+_MONTHS_A_COMMIT: Final = 240
+"""Partitions that one commit may make: each takes locks, and a server has so many."""
 
 _READ_TIMEOUT: Final = "SET LOCAL statement_timeout = '15s'"
 _COLUMNS: Final[LiteralString] = "SELECT tag_id, ts, value, quality FROM "
@@ -39,7 +47,7 @@ class PostgresqlStore:
 
     def __init__(self, url: str) -> None:
         self._address = url.rpartition("@")[2]
-        url = make_conninfo(url, application_name="monazite", connect_timeout=_DEADLINE, options="-c timezone=UTC")
+        url = make_conninfo(url, application_name="monazite", connect_timeout=_DEADLINE, options=_OPTIONS, **_KEEPALIVE)
         self._pool = ConnectionPool(
             url, min_size=0, max_size=8, open=False, timeout=_DEADLINE, reconnect_timeout=0.5, max_idle=60, check=ConnectionPool.check_connection
         )
@@ -84,12 +92,14 @@ class PostgresqlStore:
         if self._partitions is None:
             return
         time = np.concatenate([commit.samples.time, commit.texts.time])
-        months = {str(month) for month in np.unique(time.view("datetime64[us]").astype("datetime64[M]"))} - self._partitions
+        months = sorted({str(month) for month in np.unique(time.view("datetime64[us]").astype("datetime64[M]"))} - self._partitions)
+        if len(months) > _MONTHS_A_COMMIT:
+            raise Unstorable(f"{len(months)} months at once, from {months[0]} to {months[-1]}: a device whose clock is at random")
         if months:
             with self._transaction() as connection:
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
-                make_partitions(connection, sorted(months))
-            self._partitions |= months
+                make_partitions(connection, months)
+            self._partitions.update(months)
 
     def positions(self) -> Mapping[str, Position]:
         return {row[0]: Position(*row) for row in self._rows("SELECT device, epoch, sequence, last_time FROM position")}
@@ -172,10 +182,11 @@ class PostgresqlStore:
                 if reads:
                     connection.execute(_READ_TIMEOUT)
                 yield connection
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise StoreUnavailable(f"{self._address}: {str(error).splitlines()[0]}") from error
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
-            raise Unstorable(f"{self._address}: {str(error).splitlines()[0]}") from error
+        except psycopg.errors.UndefinedTable as error:
+            raise StoreUnavailable(f"{self._address}: the historian has not made the tables yet") from error
+        except psycopg.Error as error:
+            kind = Unstorable if is_refusal(error) else StoreUnavailable
+            raise kind(f"{self._address}: {str(error).splitlines()[0]}") from error
 
 
 def _moment(time: int) -> object:

@@ -103,8 +103,8 @@ def write_gaps(connection: Connection, gaps: Sequence[Gap]) -> None:
     rows = [(gap.device, gap.cause.value, times.to_datetime(gap.start), None if gap.end is None else times.to_datetime(gap.end), gap.recovered) for gap in gaps]
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO gap VALUES (%s, %s, %s, %s, %s) "
-            "ON CONFLICT (device, cause, start_ts) DO UPDATE SET end_ts = excluded.end_ts, recovered = excluded.recovered",
+            "INSERT INTO gap VALUES (%s, %s, %s, %s, %s) ON CONFLICT (device, cause, start_ts) "
+            "DO UPDATE SET end_ts = COALESCE(excluded.end_ts, gap.end_ts), recovered = gap.recovered OR excluded.recovered",
             rows,
         )
 

@@ -60,7 +60,9 @@ def write_positions(connection: sqlite3.Connection, positions: Sequence[Position
 
 def write_gaps(connection: sqlite3.Connection, gaps: Sequence[Gap]) -> None:
     connection.executemany(
-        "INSERT OR REPLACE INTO gap VALUES (?, ?, ?, ?, ?)", [(gap.device, gap.cause.value, gap.start, gap.end, gap.recovered) for gap in gaps]
+        "INSERT INTO gap VALUES (?, ?, ?, ?, ?) ON CONFLICT (device, cause, start_ts) "
+        "DO UPDATE SET end_ts = COALESCE(excluded.end_ts, gap.end_ts), recovered = gap.recovered OR excluded.recovered",
+        [(gap.device, gap.cause.value, gap.start, gap.end, gap.recovered) for gap in gaps],
     )
 
 

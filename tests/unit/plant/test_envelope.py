@@ -19,7 +19,7 @@ TEXTS = TextBatch.of([7, 8], [1, 2], ["LÖT-1", ""], [0, -1])
 INT64 = st.integers(-(2**63) + 1, 2**63 - 1)
 IDS = st.integers(-(2**31), 2**31 - 1)
 QUALITIES = st.integers(-(2**15), 2**15 - 1)
-ENVELOPES = st.builds(Envelope, st.text(st.characters(codec="utf-8", exclude_characters="\0")), *[st.integers(0, 2**63 - 1)] * 3)
+ENVELOPES = st.builds(Envelope, st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200), *[st.integers(0, 2**63 - 1)] * 3)
 
 
 def assert_equal(one: Batch, other: Batch) -> None:
@@ -117,6 +117,11 @@ def test_an_envelope_that_misses_something_is_not_whole(key: str) -> None:
     del metadata[key]
     with pytest.raises(CorruptBatch, match="not whole"):
         unseal(with_checksum(stream_of(to_arrow(SAMPLES).replace_schema_metadata(metadata))))
+
+
+def test_an_envelope_names_a_device_that_a_database_can_index() -> None:
+    with pytest.raises(CorruptBatch, match="12000 characters"):
+        unseal(with_checksum(stream_of(to_arrow(SAMPLES).replace_schema_metadata(_metadata(device="D" * 12_000)))))
 
 
 def test_an_envelope_with_a_word_for_a_number_is_not_whole() -> None:
