@@ -40,9 +40,10 @@ def create_app(config: ApiConfig, site: Site, store: Store, bus: Bus, registry: 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await hub.listen(bus)
-        healing = asyncio.create_task(_heal(store, hub))
+        tasks = [asyncio.create_task(_heal(store, hub)), asyncio.create_task(hub.watch())]
         yield
-        healing.cancel()
+        for task in tasks:
+            task.cancel()
 
     app = FastAPI(
         title="Monazite",

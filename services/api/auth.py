@@ -30,10 +30,14 @@ _LONGEST_NAME: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user who was recognised."""
+    """A user who was recognised, until ``expires`` (seconds since 1970)."""
 
     name: str
     role: str
+    expires: float
+
+    def seconds_left(self) -> float:
+        return max(0.0, self.expires - time.time())
 
 
 @dataclass(slots=True)
@@ -94,7 +98,7 @@ class Authentication:
             claims: dict[str, Any] = jwt.decode(
                 token, self._key.public_key(), algorithms=[ALGORITHM], issuer=_ISSUER, options={"require": ["exp", "sub", "iss"]}
             )
-            return User(str(claims["sub"]), str(claims.get("role", "")))
+            return User(str(claims["sub"]), str(claims.get("role", "")), float(claims["exp"]))
         except jwt.ExpiredSignatureError:
             self._failed.labels("expired").inc()
             raise ApiProblem(401, "the token is over; log in again", {"WWW-Authenticate": "Bearer"}) from None

@@ -7,27 +7,30 @@ Rules:
    too slow for, and slows nobody.
 3. The last few thousand messages are kept, numbered, for listeners that come back and say what they had.
 4. What no history can hold is not shown live either.
-5. A device whose gateway has said nothing for five seconds is down, whatever was said before.
+5. A device whose gateway has said nothing for five seconds is down, whatever was said before. Its values are then what they last were, and say so
+   (``UncertainNoCommunicationLastUsableValue``); after a minute they are Bad. History is not touched by this: it holds what was said.
 """
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from plant import times
-from plant.batch import Batch
+from plant.batch import Batch, SampleBatch
 from plant.current_values import CurrentValues
 from plant.envelope import unseal
 from plant.errors import CorruptBatch, Unstorable
 from plant.event import Event
 from plant.link import DeviceStatus, LinkState
+from plant.quality import Quality
 from plant.site import Site
 from services.bus import Bus, subjects
 from services.bus.messages import MalformedMessage, decode_device_status, decode_event
@@ -36,6 +39,8 @@ from services.store import check_event, check_storable
 _log = logging.getLogger(__name__)
 
 STATUS_STALE_AFTER: Final = 5.0
+VALUES_BAD_AFTER: Final = 60.0
+_WATCH_PERIOD: Final = 1.0
 _EVENTS_WAITING: Final = 100
 _RECENT: Final = 5_000
 
@@ -98,11 +103,15 @@ class Listener:
 
 
 class LiveHub:
-    """Current values, device states, and the listeners."""
+    """Current values, device states, and the listeners. ``clock`` is monotonic seconds."""
 
-    def __init__(self, site: Site, registry: CollectorRegistry) -> None:
+    def __init__(self, site: Site, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic) -> None:
         self._site = site
-        self.current = CurrentValues(site.tags)
+        self._clock = clock
+        self._begun = clock()
+        self._current = CurrentValues(site.tags)
+        self._tag_ids = {name: np.array([tag.id for tag in site.tags if tag.device == name], np.int32) for name in site.devices}
+        self._doubts: dict[str, Quality] = {}
         self._statuses: dict[str, tuple[DeviceStatus, float]] = {}
         self._listeners: set[Listener] = set()
         self.samples_heard = 0
@@ -115,7 +124,7 @@ class LiveHub:
 
     def heal(self, stored: Batch) -> None:
         """Takes from the store what was not heard live: all there is at the start, later what the bus did not deliver to us."""
-        missed = self.current.newer(stored)
+        missed = self._current.newer(stored)
         if len(missed):
             self._take(missed)
 
@@ -136,7 +145,7 @@ class LiveHub:
         self._take(batch)
 
     def _take(self, batch: Batch) -> None:
-        self.current.update(batch)
+        self._current.update(batch)
         self._keep(batch)
         if self._listeners:
             values = values_of(batch)
@@ -151,7 +160,7 @@ class LiveHub:
             _log.warning("%s: %s", subject, error)
             return
         before = self._statuses.get(status.device)
-        self._statuses[status.device] = (status, time.monotonic())
+        self._statuses[status.device] = (status, self._clock())
         if before is None or before[0].state is not status.state:
             self._keep(status)
             for listener in self._listeners:
@@ -189,12 +198,63 @@ class LiveHub:
             newer.append(kept)
         return newer[::-1]
 
+    def missed(self, count: int) -> None:
+        """Counts messages that a listener was too slow for."""
+        self._dropped.inc(count)
+
     async def changed(self, seconds: float) -> None:
         """Returns at the next message, at most after ``seconds``."""
         try:
             await asyncio.wait_for(self._changed.wait(), seconds)
         except TimeoutError:
             return
+
+    def current(self, tag_ids: Collection[int]) -> tuple[Batch, Batch]:
+        """One sample of each of these tags that ever had one: numbers, texts."""
+        numbers, texts = self._current.of(list(tag_ids))
+        return self._doubted(numbers), self._doubted(texts)
+
+    def _doubted(self, batch: Batch) -> Batch:
+        """What is to be thought of values whose gateway is silent."""
+        for name, doubt in self._doubts.items():
+            rows = np.flatnonzero(np.isin(batch.tag_id, self._tag_ids[name]) & (batch.quality >= 0))
+            if len(rows):
+                batch = batch.select(np.arange(len(batch)))  # a copy
+                batch.quality[rows] = doubt
+                if doubt < 0:
+                    batch.value[rows] = np.nan if isinstance(batch, SampleBatch) else ""
+        return batch
+
+    async def watch(self) -> None:
+        """Notices, for ever, gateways that fall silent or speak again, and tells the listeners."""
+        while True:
+            self.look()
+            await asyncio.sleep(_WATCH_PERIOD)
+
+    def look(self) -> None:
+        for name in self._site.devices:
+            doubt = self._doubt_of(name)
+            if doubt is self._doubts.get(name):
+                continue
+            if doubt is None:
+                del self._doubts[name]
+            else:
+                self._doubts[name] = doubt
+            status = self._status_of(name)
+            self._keep(status)
+            for listener in self._listeners:
+                listener.hear_device(status)
+            for batch in self.current(self._tag_ids[name].tolist()):
+                self._keep(batch)
+                for listener in self._listeners:
+                    listener.hear(values_of(batch))
+
+    def _doubt_of(self, name: str) -> Quality | None:
+        _, heard = self._statuses.get(name, (None, self._begun))
+        silent_for = self._clock() - heard
+        if silent_for <= STATUS_STALE_AFTER:
+            return None
+        return Quality.UNCERTAIN_NO_COMMUNICATION_LAST_USABLE_VALUE if silent_for <= VALUES_BAD_AFTER else Quality.BAD_NO_COMMUNICATION
 
     def devices(self) -> Mapping[str, DeviceStatus]:
         """State of every device of the site, by name."""
@@ -206,15 +266,15 @@ class LiveHub:
         if heard is None:
             return DeviceStatus(name, device.protocol, device.endpoint, LinkState.DOWN, times.now(), "no gateway has spoken of it yet")
         status, when = heard
-        if time.monotonic() - when > STATUS_STALE_AFTER:
-            return replace(status, state=LinkState.DOWN, last_error=f"its gateway has said nothing for {time.monotonic() - when:.0f} s")
+        if self._clock() - when > STATUS_STALE_AFTER:
+            return replace(status, state=LinkState.DOWN, last_error=f"its gateway has said nothing for {self._clock() - when:.0f} s")
         return status
 
     @contextmanager
     def listener(self, tag_ids: frozenset[int]) -> Iterator[Listener]:
         """A listener to these tags, which first has their current values to take."""
         listener = Listener(tag_ids, self._dropped)
-        for batch in self.current.all():
+        for batch in self.current(tag_ids):
             listener.hear(values_of(batch))
         for status in self.devices().values():
             listener.hear_device(status)

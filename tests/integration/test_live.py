@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -169,6 +170,32 @@ async def test_a_device_that_goes_is_told_live_and_its_values_are_bad(plant: Mod
         async with asyncio.timeout(30):
             while set(qualities.values()) != {"Good"}:
                 qualities |= {row[0]: row[2] for row in (await frame(socket))["values"]}
+
+
+async def test_values_of_a_gateway_that_stands_still_are_in_doubt_until_it_goes_on(plant: ModbusPlant) -> None:
+    async def snapshot() -> set[str]:
+        return {item["quality"] for item in (await plant.client.get("/snapshot", params={"prefix": ""})).json()["items"]}
+
+    async with live(plant) as socket:
+        qualities: dict[str, str] = {}
+        plant.stack.signal("gateway", signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(30):
+                while set(qualities.values()) != {"UncertainNoCommunicationLastUsableValue"} or len(qualities) < len(TAGS):
+                    qualities |= {row[0]: row[2] for row in (await frame(socket))["values"]}
+            assert await snapshot() == {"UncertainNoCommunicationLastUsableValue"}
+        finally:
+            plant.stack.signal("gateway", signal.SIGCONT)
+        async with asyncio.timeout(30):
+            while set(qualities.values()) != {"Good"}:
+                qualities |= {row[0]: row[2] for row in (await frame(socket))["values"]}
+        assert await snapshot() == {"Good"}
+
+
+async def test_a_first_message_of_bytes_is_refused_like_any_other_that_is_none(plant: ModbusPlant) -> None:
+    async with connect(url_of(plant)) as socket:
+        await socket.send(b"{}")
+        assert "first message" in (await frame(socket))["error"]
 
 
 async def test_garbage_on_the_bus_is_counted_and_the_pages_go_on(plant: ModbusPlant) -> None:

@@ -105,7 +105,7 @@ async def get_command(request: Request, user: CurrentUser, identity: str) -> Com
 
 
 def _current(state: ApiState, tag_id: int) -> CommandValue | None:
-    values = [value for batch in state.hub.current.of([tag_id]) for value in values_of(batch)]
+    values = [value for batch in state.hub.current([tag_id]) for value in values_of(batch)]
     return values[0].value if values and is_good(values[0].quality) else None
 
 

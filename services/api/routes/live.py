@@ -5,6 +5,7 @@ second and at least one. A client whose frame is lost sees the gap in ``seq``.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -12,12 +13,13 @@ from urllib.parse import urlsplit
 import orjson
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.websockets import WebSocketState
 
 from plant import times
 from plant.event import Event
 from plant.link import DeviceStatus
 from plant.quality import quality_name
-from services.api.auth import Authentication
+from services.api.auth import Authentication, User
 from services.api.columns import shown
 from services.api.live_hub import Listener, LiveValue
 from services.api.problems import ApiProblem
@@ -31,6 +33,8 @@ _FIRST_MESSAGE_WITHIN: Final = 10.0
 _SEND_WITHIN: Final = 10.0
 _UNAUTHORISED: Final = 4401
 _BAD_REQUEST: Final = 4400
+_TOO_SLOW: Final = 1013
+"""Try again later (RFC 6455, registry of close codes)."""
 
 
 class Subscription(BaseModel):
@@ -50,8 +54,8 @@ async def live(socket: WebSocket) -> None:
         return
     await socket.accept()
     try:
-        tag_ids = await _subscribed(socket)
-    except (ApiProblem, ValidationError, TimeoutError) as error:
+        user, tag_ids = await _subscribed(socket)
+    except (ApiProblem, ValidationError, TimeoutError, KeyError) as error:  # a KeyError: a frame of bytes, which holds no text
         status = error.status if isinstance(error, ApiProblem) else 422
         detail = error.detail if isinstance(error, ApiProblem) else "send {token, tags} or {token, prefix} as the first message"
         await socket.send_json({"error": detail})
@@ -61,14 +65,22 @@ async def live(socket: WebSocket) -> None:
         return
     state: ApiState = socket.app.state.monazite
     with state.hub.listener(tag_ids) as listener:
-        sending = asyncio.create_task(_send(socket, state, listener))
+        tasks = {asyncio.create_task(_send(socket, state, listener)), asyncio.create_task(_until_it_leaves(socket))}
         try:
-            while True:  # nothing more is expected of the client; this notices that it left
-                await socket.receive_text()
-        except (WebSocketDisconnect, KeyError):
-            pass
+            await asyncio.wait(tasks, timeout=user.seconds_left(), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sending.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+    if socket.client_state is WebSocketState.CONNECTED:
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # it left meanwhile
+            await socket.close(_UNAUTHORISED if user.seconds_left() <= 0 else _TOO_SLOW)
+
+
+async def _until_it_leaves(socket: WebSocket) -> None:
+    """Nothing more is expected of the client."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
 
 
 def _same_origin(socket: WebSocket) -> bool:
@@ -76,13 +88,13 @@ def _same_origin(socket: WebSocket) -> bool:
     return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
 
 
-async def _subscribed(socket: WebSocket) -> frozenset[int]:
+async def _subscribed(socket: WebSocket) -> tuple[User, frozenset[int]]:
     text = await asyncio.wait_for(socket.receive_text(), _FIRST_MESSAGE_WITHIN)
     subscription = Subscription.model_validate_json(text)
     header = socket.headers.get("authorization", "").removeprefix("Bearer ")
     authentication: Authentication = socket.app.state.authentication
-    authentication.user_of(subscription.token or header)
-    return _ids(socket.app.state.monazite, subscription.tags, subscription.prefix)
+    user = authentication.user_of(subscription.token or header)
+    return user, _ids(socket.app.state.monazite, subscription.tags, subscription.prefix)
 
 
 def _ids(state: ApiState, names: list[str], prefix: str | None) -> frozenset[int]:

@@ -25,7 +25,7 @@ async def get_snapshot(
     """The newest sample of each tag, named by ``tag`` (any number of times) or ``prefix``; a tag that never had one says ``BadWaitingForInitialData``."""
     state = state_of(request)
     tags = tags_wanted(state, tag or [], prefix)
-    current = {value.tag_id: value for batch in state.hub.current.of([each.id for each in tags]) for value in values_of(batch)}
+    current = {value.tag_id: value for batch in state.hub.current([each.id for each in tags]) for value in values_of(batch)}
     items: list[dict[str, Any]] = []
     for each in tags:
         value = current.get(each.id)

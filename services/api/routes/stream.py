@@ -15,7 +15,7 @@ from plant import times
 from plant.event import Event
 from plant.link import DeviceStatus
 from plant.quality import quality_name
-from services.api.auth import CurrentUser
+from services.api.auth import CurrentUser, User
 from services.api.columns import shown
 from services.api.live_hub import Item, LiveValue, values_of
 from services.api.state import ApiState, state_of, tags_wanted
@@ -33,24 +33,27 @@ async def stream(
     prefix: Annotated[str | None, Query(max_length=200)] = None,
     last_event_id: Annotated[str, Header(max_length=30)] = "",
 ) -> StreamingResponse:
-    """Events ``sample``, ``command`` and ``device``."""
+    """Events ``sample``, ``command`` and ``device``, until the token is over: come back with another and ``Last-Event-ID``."""
     state = state_of(request)
     tag_ids = frozenset(each.id for each in tags_wanted(state, tag or [], prefix))
     seen = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else None
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(state, tag_ids, seen), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(state, tag_ids, seen, user), media_type="text/event-stream", headers=headers)
 
 
-async def _events(state: ApiState, tag_ids: frozenset[int], seen: int | None) -> AsyncIterator[bytes]:
+async def _events(state: ApiState, tag_ids: frozenset[int], seen: int | None, user: User) -> AsyncIterator[bytes]:
     hub = state.hub
     kept = hub.since(0)
     if seen is None or not kept or seen < kept[0][0] - 1:
         seen = hub.number
-        for batch in hub.current.of(sorted(tag_ids)):
-            for value in values_of(batch):
-                yield _event("sample", _sample(state, value), seen)
-    while True:
+        for event in _current(state, tag_ids, seen):
+            yield event
+    while user.seconds_left() > 0:
         items = hub.since(seen)
+        if items and items[0][0] > seen + 1:  # so slow that some are not kept any more
+            hub.missed(items[0][0] - seen - 1)
+            for event in _current(state, tag_ids, items[0][0] - 1):
+                yield event
         for number, item in items:
             for event in _of_item(state, item, tag_ids, number):
                 yield event
@@ -58,6 +61,10 @@ async def _events(state: ApiState, tag_ids: frozenset[int], seen: int | None) ->
         if not items:
             yield b": heartbeat\n\n"
         await hub.changed(_HEARTBEAT)
+
+
+def _current(state: ApiState, tag_ids: frozenset[int], number: int) -> list[bytes]:
+    return [_event("sample", _sample(state, value), number) for batch in state.hub.current(tag_ids) for value in values_of(batch)]
 
 
 def _of_item(state: ApiState, item: Item, tag_ids: frozenset[int], number: int) -> list[bytes]:

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -5,8 +7,9 @@ from plant import times
 from plant.device import ModbusDevice
 from plant.event import Event
 from plant.link import LinkState
+from plant.quality import Quality
 from plant.site import Site
-from services.api.live_hub import Listener, LiveHub
+from services.api.live_hub import Listener, LiveHub, values_of
 from tests.samples import batch_of, make_tag
 
 TAGS = (make_tag(1), make_tag(2, "SEP.COL101.PT102"))
@@ -74,6 +77,31 @@ def test_what_is_kept_is_numbered_without_a_hole_and_bounded(hub: LiveHub) -> No
     kept = [number for number, _ in hub.since(first)]
     assert kept == list(range(first + 1_001, first + 6_001))
     assert [number for number, _ in hub.since(first + 5_998)] == [first + 5_999, first + 6_000]
+
+
+def test_values_of_a_silent_gateway_are_in_doubt_and_then_bad(registry: CollectorRegistry) -> None:
+    now = [0.0]
+    device = ModbusDevice("PLC-SEP-01", "SEP", "127.0.0.1", 502, 1)
+    hub = LiveHub(Site("Test", {device.name: device}, TAGS), registry, lambda: now[0])
+    hub.heal(batch_of([(1, 10, 5.0, 0), (2, 10, float("nan"), Quality.BAD_SENSOR_FAILURE)]))
+
+    def at(seconds: float) -> list[tuple[float | str, int]]:
+        now[0] = seconds
+        hub.look()
+        return [(value.value, value.quality) for batch in hub.current(ALL) for value in values_of(batch)]
+
+    with hub.listener(ALL) as listener:
+        assert at(5.0)[0] == (5.0, Quality.GOOD)
+        listener.take()
+        assert [quality for _, quality in at(5.1)] == [Quality.UNCERTAIN_NO_COMMUNICATION_LAST_USABLE_VALUE, Quality.BAD_SENSOR_FAILURE]
+        values, _, devices = listener.take()
+        assert values[0].quality == Quality.UNCERTAIN_NO_COMMUNICATION_LAST_USABLE_VALUE
+        assert [status.state for status in devices] == [LinkState.DOWN]
+        value, quality = at(60.1)[0]
+        assert quality == Quality.BAD_NO_COMMUNICATION
+        assert math.isnan(float(value)), "what is Bad has no value"
+        hub.heal(batch_of([(1, 11, 6.0, 0)]))
+        assert at(60.2)[0][1] == Quality.BAD_NO_COMMUNICATION
 
 
 def test_a_device_of_which_nobody_speaks_is_down() -> None:
