@@ -24,7 +24,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from plant import times
-from plant.batch import Batch, SampleBatch
+from plant.batch import Batch, SampleBatch, TextBatch
 from plant.current_values import CurrentValues
 from plant.envelope import unseal
 from plant.errors import CorruptBatch, Unstorable
@@ -43,6 +43,7 @@ VALUES_BAD_AFTER: Final = 60.0
 _WATCH_PERIOD: Final = 1.0
 _EVENTS_WAITING: Final = 100
 _RECENT: Final = 5_000
+_RECENT_SAMPLES: Final = 200_000
 
 Item = Batch | Event | DeviceStatus
 
@@ -115,7 +116,8 @@ class LiveHub:
         self._statuses: dict[str, tuple[DeviceStatus, float]] = {}
         self._listeners: set[Listener] = set()
         self.samples_heard = 0
-        self._recent: deque[tuple[int, Item]] = deque(maxlen=_RECENT)
+        self._recent: deque[tuple[int, Item]] = deque()
+        self._recent_samples = 0
         self._number = times.now()  # grows over restarts too
         self._changed = asyncio.Event()
         self._dropped = Counter("monazite_ws_frames_dropped", "Values and events that a slow listener missed.", registry=registry)
@@ -181,6 +183,9 @@ class LiveHub:
     def _keep(self, item: Item) -> None:
         self._number += 1
         self._recent.append((self._number, item))
+        self._recent_samples += _samples_in(item)
+        while len(self._recent) > _RECENT or self._recent_samples > _RECENT_SAMPLES:
+            self._recent_samples -= _samples_in(self._recent.popleft()[1])
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -285,6 +290,10 @@ class LiveHub:
         finally:
             self._listeners.discard(listener)
             self._listening.set(len(self._listeners))
+
+
+def _samples_in(item: Item) -> int:
+    return len(item) if isinstance(item, (SampleBatch, TextBatch)) else 0
 
 
 def values_of(batch: Batch) -> list[LiveValue]:

@@ -20,6 +20,7 @@ from plant.quality import UNCERTAIN_FLOOR, Quality
 from plant.tag import Tag
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.outbox import Outbox
+from services.gateway.source_time import count_ahead, set_right
 
 _log = logging.getLogger(__name__)
 
@@ -55,8 +56,12 @@ class Line:
 
     async def take_from_device(self, batch: Batch) -> None:
         """What the link reads. A batch while the link is lost is the link's own word that nothing is known, and no sign of life."""
+        now = times.now()
         if self._gap is None:
-            self._last_heard = times.now()
+            self._last_heard = now
+        if ahead := count_ahead(batch, now):
+            self._metrics.ahead.labels(self.device.name).inc(ahead)
+            batch = set_right(batch, now)
         await self.take(batch)
 
     def link_changed(self, status: DeviceStatus) -> None:
@@ -94,7 +99,7 @@ class Line:
         uncertain = int(np.count_nonzero(batch.quality >= UNCERTAIN_FLOOR))
         for severity, count in (("bad", bad), ("uncertain", uncertain), ("good", len(batch) - bad - uncertain)):
             if count:
-                self._metrics.received.labels(self.device.name, severity).inc(count)
+                self._metrics.ingested.labels(self.device.protocol, self.device.name, severity).inc(count)
 
     async def tell_own_values(self, link: DeviceLink[Any]) -> None:
         """Publishes, each second and for ever, what the gateway knows of the device without asking it."""

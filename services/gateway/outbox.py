@@ -15,9 +15,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from plant.batch import Batch
+from plant.batch import Batch, TextBatch
 from plant.envelope import Envelope, seal
 from plant.errors import BusUnavailable
+from plant.quality import Quality
 from services.bus import Bus, subjects
 from services.gateway.metrics import GatewayMetrics
 
@@ -25,6 +26,9 @@ _log = logging.getLogger(__name__)
 
 CAPACITY: Final = 4 * 1024**2
 """Bytes of one device's batches that may wait: about an hour of a hundred tags at one second."""
+
+LARGEST_MESSAGE: Final = 1024**2
+"""Bytes: the bus takes eight times as much, and the historian holds some hundred messages at once."""
 
 _RETRY_AFTER: Final = 0.2
 
@@ -56,14 +60,30 @@ class Outbox:
         return self._waiting_bytes >= self._capacity
 
     async def put(self, batch: Batch, received: int) -> None:
-        """Takes a batch, waiting while the outbox is full. ``received`` is the gateway's clock when its last sample arrived, UTC microseconds."""
+        """Takes a batch, waiting while the outbox is full. ``received`` is the gateway's clock when its last sample arrived, UTC microseconds.
+
+        A batch of more than ``LARGEST_MESSAGE`` bytes is halved until its parts are not; one text that is longer alone is Bad, without its value.
+        """
         async with self._changed:
             await self._changed.wait_for(lambda: not self.is_full)
             data = seal(batch, Envelope(self._device, self._epoch, self._sequence, received))
-            self._waiting.append(_Sealed(self._sequence, data, len(batch)))
-            self._sequence += 1
-            self._count_bytes(len(data))
-            self._changed.notify_all()
+            if len(data) <= LARGEST_MESSAGE:
+                self._append(batch, data)
+                return
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            await self.put(batch.select(slice(0, middle)), received)
+            await self.put(batch.select(slice(middle, None)), received)
+        else:
+            _log.error("%s: the text of tag %d is %d bytes long, too long for the bus", self._device, batch.tag_id[0], len(data))
+            self._metrics.dropped.labels("too long").inc()
+            await self.put(TextBatch.without_value(batch.tag_id.tolist(), int(batch.time[0]), Quality.BAD_ENCODING_LIMITS_EXCEEDED), received)
+
+    def _append(self, batch: Batch, data: bytes) -> None:
+        self._waiting.append(_Sealed(self._sequence, data, len(batch)))
+        self._sequence += 1
+        self._count_bytes(len(data))
+        self._changed.notify_all()
 
     async def run(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from prometheus_client import CollectorRegistry
@@ -38,7 +39,8 @@ from services.store import Commit, CommitReport, Store, check_storable
 
 _log = logging.getLogger(__name__)
 
-_MESSAGES_A_COMMIT: Final = 1024
+_MESSAGES_A_COMMIT: Final = 256
+_WATCH_PERIOD: Final = 10.0
 _TRIES: Final = 3
 _RETRY_STORE_AFTER: Final = 0.5
 _SNAPSHOT_PERIOD: Final = 1.0
@@ -62,6 +64,7 @@ class Historian:
         self._bus = bus
         self._metrics = HistorianMetrics(registry)
         self._current = CurrentValues(site.tags)
+        self._tag_ids = np.array([tag.id for tag in site.tags], np.int32)
         self._ledger = PositionLedger({})
         self._quarantine = Quarantine(bus, self._metrics)
         self._store_is_up = True
@@ -82,6 +85,7 @@ class Historian:
         async with asyncio.TaskGroup() as group:
             group.create_task(Journal(self._store, self._bus, self._quarantine).run(stop))
             group.create_task(self._save_snapshots(stop))
+            group.create_task(self._watch_streams(stop))
             group.create_task(self._drain(stop))
 
     async def _prepare(self, stop: asyncio.Event) -> None:
@@ -197,6 +201,7 @@ class Historian:
         self._metrics.revised.inc(report.revised)
         self._metrics.commit_samples.observe(len(commit.samples) + len(commit.texts))
         now = times.now()
+        self._metrics.unknown_tags.inc(int(np.count_nonzero(~np.isin(commit.samples.tag_id, self._tag_ids))))
         for one in received:
             self._metrics.ingest_lag.observe(max(0, now - one.envelope.received) / times.MICROSECONDS)
         for gap in commit.gaps:
@@ -211,6 +216,17 @@ class Historian:
         self._store_is_up = False
         self._metrics.storage_up.set(0)
         self._metrics.commit_failures.labels("unavailable").inc()
+
+    async def _watch_streams(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            for name in (subjects.SAMPLES_STREAM, subjects.EVENTS_STREAM, subjects.QUARANTINE_STREAM):
+                try:
+                    info = await self._bus.streams.stream_info(name)
+                except BUS_ERRORS as error:
+                    _log.debug("the bus does not say how full %s is: %s", name, error)
+                else:
+                    self._metrics.stream_fill.labels(name).set(info.state.bytes / (info.config.max_bytes or 1))
+            await pause(stop, _WATCH_PERIOD)
 
     async def _save_snapshots(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -10,6 +10,8 @@ class HistorianMetrics:
         self.stored = Counter("monazite_samples_stored", "Samples that a commit inserted.", registry=registry)
         self.unchanged = Counter("monazite_samples_duplicate", "Samples that were stored already.", registry=registry)
         self.revised = Counter("monazite_samples_revised", "Samples that replaced another value at the same time.", registry=registry)
+        self.unknown_tags = Counter("monazite_samples_of_unknown_tags", "Samples stored under ids that the site does not have.", registry=registry)
+        self.stream_fill = Gauge("monazite_stream_fill_ratio", "Bytes in a stream over what it may hold.", ("stream",), registry=registry)
         self.quarantined = Counter("monazite_batches_quarantined", "Messages that can never be stored.", ("reason",), registry=registry)
         self.commit_failures = Counter("monazite_commit_failures", "Commits that the store did not take.", ("reason",), registry=registry)
         self.commit_duration = Histogram(

@@ -19,6 +19,8 @@ from plant.site import Site
 from services.bus import Bus, NoResponder, provision, subjects
 from services.bus.messages import decode_command_result, decode_device_status, decode_event, encode_command
 from services.gateway import Gateway
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.outbox import Outbox
 from tests.modbus_device import LOT, PRESSURE, SET_POINT, TAGS, ModbusTestDevice
 from tests.nats_server import NatsServer
 
@@ -188,6 +190,27 @@ async def test_a_gateway_that_ended_with_its_links_up_leaves_nothing_to_close(de
         async with gateway_of(device, server) as (_, heard):
             await until(lambda: len(heard.batches) >= 2)
         assert heard.gaps == []
+
+
+async def test_a_batch_longer_than_a_message_arrives_in_parts_and_a_text_longer_than_one_is_bad(server: NatsServer) -> None:
+    heard = Heard()
+    async with await server.connect("listener") as bus:
+        await provision(bus)
+        await bus.subscribe(subjects.ALL_SAMPLES, heard.sample)
+        outbox = Outbox(bus, "SEP", "MB-TST-01", 1, GatewayMetrics(CollectorRegistry()))
+        running = asyncio.create_task(outbox.run())
+        many = SampleBatch.of_one_time(np.arange(450_000), 1, np.arange(450_000.0), Quality.GOOD)
+        texts = TextBatch.of([1, 2, 3], [1, 1, 1], ["short", "x" * 9_000_000, "also short"], [0, 0, 0])
+        for batch in (many, texts):
+            await outbox.put(batch, 1)
+        await asyncio.wait_for(outbox.drained(), 30)
+        await until(lambda: sum(len(batch) for batch, _ in heard.batches) == 450_003)
+        running.cancel()
+    numbers = SampleBatch.concatenate([batch for batch, _ in heard.batches if isinstance(batch, SampleBatch)])
+    np.testing.assert_array_equal(numbers.value, many.value)
+    said = [(value, quality) for batch, _ in heard.batches if isinstance(batch, TextBatch) for value, quality in zip(batch.value, batch.quality, strict=True)]
+    assert said == [("short", 0), ("", Quality.BAD_ENCODING_LIMITS_EXCEEDED), ("also short", 0)]
+    assert [envelope.sequence for _, envelope in heard.batches] == list(range(len(heard.batches)))
 
 
 async def test_what_the_bus_does_not_take_waits_and_arrives_in_order(device: ModbusTestDevice, server: NatsServer) -> None:
