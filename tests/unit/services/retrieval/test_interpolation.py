@@ -51,6 +51,12 @@ def test_without_a_good_sample_after_it_the_value_is_held_and_uncertain(after: S
     assert (found.value, found.quality) == (5.0, Quality.UNCERTAIN_DATA_SUB_NORMAL)
 
 
+@pytest.mark.parametrize("stepped", [True, False])
+def test_inside_a_loss_the_value_before_is_the_last_usable_one(stepped: bool) -> None:
+    found = value_at(15, sample(10, 5.0), sample(20, 9.0), stepped=stepped, lost=True)
+    assert (found.value, found.quality) == (5.0, Quality.UNCERTAIN_NO_COMMUNICATION_LAST_USABLE_VALUE)
+
+
 def test_an_uncertain_value_stays_uncertain() -> None:
     found = value_at(15, sample(10, 5.0, UNCERTAIN), sample(20, 9.0), stepped=False)
     assert (found.value, found.quality) == (5.0, UNCERTAIN)
