@@ -6,7 +6,8 @@ Rules:
 2. The link is tried again for ever, with a capped and jittered wait that starts over after a session that delivered.
 3. There is one session at a time; the old one is closed, within a deadline, before the next is opened.
 4. What the link itself says of a tag bears the device's time, by its clock offset, and is later than all the device said; ``Resumption`` has the way back.
-5. A write goes out only while a session is open, once, and never later than its deadline.
+5. A source time that cannot be is set right (``plant.source_time``) before anything is made of it.
+6. A write goes out only while a session is open, once, and never later than its deadline.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from plant.device import Device
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.link import DeviceStatus, LinkState
 from plant.quality import Quality
+from plant.source_time import FURTHEST_AHEAD, count_ahead, set_right
 from plant.tag import Tag
 
 _log = logging.getLogger(__name__)
@@ -123,6 +125,10 @@ class DeviceLink(Generic[DeviceT]):
         """Publishes what the device said, and what is known again by it."""
         if not len(batch):
             return
+        now = self._clock()
+        if ahead := count_ahead(batch, now):
+            self._metrics.set_right(ahead)
+            batch = set_right(batch, now)
         latest = int(batch.time.max())
         if self._resumption is not None:
             self._note_clock_offset()
@@ -134,7 +140,8 @@ class DeviceLink(Generic[DeviceT]):
 
     def _note_clock_offset(self) -> None:
         if self._session is not None and self._session.clock_offset is not None:
-            self._clock_offset = round(self._session.clock_offset * times.MICROSECONDS)
+            offset = round(self._session.clock_offset * times.MICROSECONDS)
+            self._clock_offset = offset if offset <= FURTHEST_AHEAD else 0  # what such a clock says is set right to ours
 
     def _at_device(self, time: int) -> int:
         """A time of ours by the device's clock, as that was last heard, and later than everything told of the device so far."""
@@ -172,7 +179,13 @@ class DeviceLink(Generic[DeviceT]):
 
     def _enter(self, state: LinkState, error: str | None) -> None:
         changed = state is not self._status.state
-        self._status = replace(self._status, state=state, since=self._clock() if changed else self._status.since, last_error=error or self._status.last_error)
+        self._status = replace(
+            self._status,
+            state=state,
+            since=self._clock() if changed else self._status.since,
+            last_error=error or self._status.last_error,
+            clock_offset=self._clock_offset / times.MICROSECONDS if self._clock_offset else self._status.clock_offset,
+        )
         if changed:
             self._on_status(self._status)
 

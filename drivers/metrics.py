@@ -25,6 +25,7 @@ class DriverMetricFamilies:
         self.last_sample = Gauge("monazite_driver_last_sample_timestamp_seconds", "Arrival of the newest sample.", _ENDPOINT, registry=registry)
         self.frames_rejected = Counter("monazite_driver_frames_rejected", "Answers that were not used, by reason.", (*_ENDPOINT, "reason"), registry=registry)
         self.overflows = Counter("monazite_driver_overflows", "Samples flagged as following a queue overflow.", _ENDPOINT, registry=registry)
+        self.ahead = Counter("monazite_driver_samples_ahead", "Samples whose source time lay too far ahead of our clock.", _ENDPOINT, registry=registry)
         self.clock_skew = Gauge("monazite_driver_clock_skew_seconds", "Device clock minus gateway clock.", _ENDPOINT, registry=registry)
 
     def of(self, driver: str, device: str) -> "DriverMetrics":
@@ -60,6 +61,9 @@ class DriverMetrics:
 
     def overflowed(self, samples: int) -> None:
         self.families.overflows.labels(self.driver, self.device).inc(samples)
+
+    def set_right(self, samples: int) -> None:
+        self.families.ahead.labels(self.driver, self.device).inc(samples)
 
     def skewed(self, seconds: float) -> None:
         self.families.clock_skew.labels(self.driver, self.device).set(seconds)

@@ -7,12 +7,17 @@ forwards their batches, says Bad once for every tag when a session is lost, and 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from drivers.metrics import DriverMetrics
 from plant.batch import Batch
 from plant.command import CommandValue
 from plant.tag import Tag
+
+READ_BACK_WITHIN: Final = 1.0
+"""Seconds for a device to show what was written to it."""
+READ_BACK_PERIOD: Final = 0.1
+"""Seconds between two looks."""
 
 DeviceT_contra = TypeVar("DeviceT_contra", contravariant=True)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Self, TypeVar
 
+from drivers.abort import abort
 from drivers.metrics import DriverMetrics
 from drivers.modbus.frames import MBAP, BadFrame, ModbusException, adu, check_header, read_answer, read_request, write_answer, write_request
 from plant import times
@@ -111,7 +112,7 @@ class ModbusClient:
                 self._metrics.rejected(error.reason)
             self._why_dropped = f"the connection was dropped: {str(error) or 'a request was given up'}"
             self._dropped.set()
-            self._writer.transport.abort()
+            abort(self._writer.transport)
             raise
 
     async def close(self) -> None:
@@ -121,4 +122,4 @@ class ModbusClient:
             async with asyncio.timeout(_CLOSE_DEADLINE):
                 await self._writer.wait_closed()
         except (TimeoutError, OSError):
-            self._writer.transport.abort()
+            abort(self._writer.transport)

@@ -23,7 +23,7 @@ from drivers.modbus.decode import BlockDecoder
 from drivers.modbus.encode import encode
 from drivers.modbus.frames import ModbusException
 from drivers.modbus.plan import Block, Point, ScanClass, plan, points_of
-from drivers.session import WriteOutcome, WriteStatus
+from drivers.session import READ_BACK_PERIOD, READ_BACK_WITHIN, WriteOutcome, WriteStatus
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.command import CommandValue
@@ -130,6 +130,15 @@ class ModbusSession:
         return await self._read_back(Point(tag, address), value)
 
     async def _read_back(self, point: Point, value: CommandValue) -> WriteOutcome:
+        """Again and again for a second: many devices show a value only after a scan of their own."""
+        end = time.monotonic() + READ_BACK_WITHIN
+        while True:
+            outcome = await self._read_back_once(point, value)
+            if outcome.status is WriteStatus.CONFIRMED or outcome.read_back is None or time.monotonic() + READ_BACK_PERIOD > end:
+                return outcome
+            await asyncio.sleep(READ_BACK_PERIOD)
+
+    async def _read_back_once(self, point: Point, value: CommandValue) -> WriteOutcome:
         address = point.address
         block = Block(address.table, address.address, address.length, (point,))
         try:
@@ -159,8 +168,10 @@ class ModbusSession:
 def _tolerance(address: ModbusAddress, value: float) -> float:
     """How far a read-back may lie from ``value`` and still be it, engineering units: a float's rounding, or half a step of a whole number."""
     magnitude = max(abs(value), abs(address.offset))
-    if address.encoding in {Encoding.FLOAT32, Encoding.FLOAT64}:
+    if address.encoding is Encoding.FLOAT32:
         return _FLOAT32_TOLERANCE * magnitude
+    if address.encoding is Encoding.FLOAT64:
+        return _FLOAT64_TOLERANCE * magnitude
     return abs(address.scale) / 2 + _FLOAT64_TOLERANCE * magnitude
 
 

@@ -15,6 +15,7 @@ from asyncua.client.ua_client import UaClientState
 from asyncua.client.ua_session import UaSession
 from asyncua.ua.ua_binary import struct_from_binary
 
+from drivers.abort import abort
 from drivers.opcua.link_errors import speaking_of
 from plant.device import OpcuaDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
@@ -53,7 +54,7 @@ class Connection:
                 async with asyncio.timeout(device.timeout):
                     await connection._connect()
         except BaseException:
-            connection._drop()
+            connection.drop()
             raise
         return connection
 
@@ -105,7 +106,7 @@ class Connection:
     async def close(self) -> None:
         """Closes session (and with it its subscriptions), channel and socket, politely if the server answers within a second and a half."""
         if not self.is_open:
-            self._drop()
+            self.drop()
             return
         try:
             with speaking_of("the request to close the session"):
@@ -113,7 +114,7 @@ class Connection:
                     await self._client.close_session()
                     await self._close_socket()
         except (DeviceUnreachable, DeviceProtocolError):
-            self._drop()
+            self.drop()
 
     async def _close_socket(self) -> None:
         protocol = self._client.uaclient.protocol
@@ -125,11 +126,11 @@ class Connection:
         self._client.disconnect_socket()
         await closed.wait()
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
         """Ends the socket at once, unsent bytes and all: a peer that does not read would keep it open."""
         protocol = self._client.uaclient.protocol
         if protocol is not None and protocol.transport is not None:
-            protocol.transport.abort()
+            abort(protocol.transport)
         self._client.disconnect_socket()
 
 

@@ -4,9 +4,11 @@ Rules:
 
 1. Quality is the StatusCode that was sent; a Good one over a value that the tag cannot hold becomes ``BAD_TYPE_MISMATCH``.
 2. Time is the source's, else the server's, else that of receipt: a server that gives no time is believed to be reporting what is.
-3. The value of a Bad sample is what was received; NaN (text: empty) where that was nothing.
+3. A text with bytes that are no UTF-8, or with a NUL, is ``BAD_DECODING_ERROR``; U+FFFD stands for what was there. No store holds them.
+4. The value of a Bad sample is what was received; NaN (text: empty) where that was nothing.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +25,9 @@ from plant.tag import Tag
 _OVERFLOW: Final = 0x0480
 _INFORMATION: Final = 0x0C80
 """Information bits: type DataValue (bit 10 of 10 and 11) with Overflow (bit 7). Source: OPC UA Part 4, 7.39.1."""
+
+_UNREADABLE: Final = re.compile("[\0\ud800-\udfff]")
+"""NUL, and the lone surrogates that the library puts for bytes that are no UTF-8."""
 
 _FIRST_TIME: Final = -11_644_473_600_000_000
 _LAST_TIME: Final = 253_402_300_799_000_000
@@ -67,7 +72,7 @@ def decode(items: Iterable[ua.MonitoredItemNotification], table: HandleTable, re
         time = sample_time(data, received)
         if table.is_text[handle]:
             text = text_of(data.Value)
-            texts.append((table.tag_id[handle], time, text or "", _mended(quality, text is None)))
+            texts.append((table.tag_id[handle], time, text or "", _mended_text(quality, text)))
         else:
             number = number_of(data.Value)
             numbers.append((table.tag_id[handle], time, np.nan if number is None else number, _mended(quality, number is None)))
@@ -102,10 +107,10 @@ def text_of(variant: ua.Variant | None) -> str | None:
     """A String or LocalizedText scalar, the null String being empty; ``None`` for anything else."""
     value = _scalar(variant)
     if isinstance(value, ua.LocalizedText):
-        return value.Text or ""
+        value = value.Text or ""
     if value is None and variant is not None and variant.VariantType is ua.VariantType.String and not variant.is_array:
         return ""
-    return value if isinstance(value, str) else None
+    return _UNREADABLE.sub("\ufffd", value) if isinstance(value, str) else None
 
 
 def _scalar(variant: ua.Variant | None) -> Any:
@@ -114,6 +119,12 @@ def _scalar(variant: ua.Variant | None) -> Any:
 
 def _mended(quality: int, lacks_value: bool) -> int:
     return Quality.BAD_TYPE_MISMATCH if lacks_value and not is_bad(quality) else quality
+
+
+def _mended_text(quality: int, text: str | None) -> int:
+    if text is not None and "\ufffd" in text and not is_bad(quality):
+        return Quality.BAD_DECODING_ERROR
+    return _mended(quality, text is None)
 
 
 def _batches(numbers: Sequence[tuple[int, int, float, int]], texts: Sequence[tuple[int, int, str, int]]) -> Sequence[Batch]:

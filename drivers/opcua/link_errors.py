@@ -3,11 +3,15 @@
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from asyncua import ua
 
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import quality_name, stored_form
+
+_UNREADABLE: Final = (struct.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What the library's decoder raises over bytes that are no message: it checks few of them before it uses them."""
 
 
 def result_of(error: DeviceUnreachable | DeviceProtocolError) -> str:
@@ -35,5 +39,5 @@ def speaking_of(exchange: str) -> Iterator[None]:
         raise DeviceUnreachable(f"no connection for {exchange}: {error}") from error
     except ua.UaStatusCodeError as error:
         raise DeviceUnreachable(f"the server refused {exchange}: {quality_name(stored_form(error.code))}") from error
-    except (ua.UaError, struct.error, ValueError, LookupError) as error:
+    except (ua.UaError, *_UNREADABLE) as error:
         raise DeviceProtocolError(f"the server's answer to {exchange} cannot be read: {error}") from error

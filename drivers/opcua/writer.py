@@ -1,9 +1,13 @@
 """One write and its read-back.
 
-Rule: a write is sent once. What is not known to have failed may have been done: no answer, or an answer that speaks of a time-out behind the server,
-is UNKNOWN.
+Rules:
+
+1. A write is sent once. What is not known to have failed may have been done: no answer, or an answer that speaks of a time-out behind the server, is
+   UNKNOWN.
+2. A write without an answer ends the connection, so that what has not left by then never leaves.
 """
 
+import asyncio
 import time
 from typing import Final
 
@@ -15,7 +19,7 @@ from drivers.opcua.decode import number_of, text_of
 from drivers.opcua.link_errors import result_of, speaking_of
 from drivers.opcua.node_directory import NodeDirectory
 from drivers.opcua.value_type import Unwritable, exact_type, is_equal, variant_of
-from drivers.session import WriteOutcome, WriteStatus
+from drivers.session import READ_BACK_PERIOD, READ_BACK_WITHIN, WriteOutcome, WriteStatus
 from plant.command import CommandValue
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality, is_bad, quality_name, stored_form
@@ -52,7 +56,12 @@ class Writer:
             if outcome.quality == Quality.BAD_TYPE_MISMATCH:
                 self._types.pop(tag.id, None)
             return outcome
-        return await self._confirm(tag, node, value, variant_type)
+        end = time.monotonic() + READ_BACK_WITHIN
+        while True:
+            outcome = await self._confirm(tag, node, value, variant_type)
+            if outcome.status is WriteStatus.CONFIRMED or outcome.read_back is None or time.monotonic() + READ_BACK_PERIOD > end:
+                return outcome
+            await asyncio.sleep(READ_BACK_PERIOD)
 
     async def _read_type(self, tag: Tag, node: ua.NodeId) -> ua.VariantType:
         with speaking_of(f"a read of the type of {tag.name}"):
@@ -69,11 +78,15 @@ class Writer:
         try:
             with speaking_of("the write"):
                 (status,) = await self._connection.services.write(ua.WriteParameters(NodesToWrite=[request]))
+        except asyncio.CancelledError:
+            self._connection.drop()
+            raise
         except (DeviceUnreachable, DeviceProtocolError) as error:
             self._metrics.polled(result_of(error), time.perf_counter() - begun)
             refusal = error.__cause__
             # A code of the channel is raised in every request that waits, and says nothing of this one.
             if not isinstance(refusal, ua.UaStatusCodeError) or not self._connection.is_open:
+                self._connection.drop()
                 return WriteOutcome(WriteStatus.UNKNOWN, f"{error}: it may have been written", Quality.BAD_TIMEOUT)
             quality = stored_form(refusal.code)
         else:

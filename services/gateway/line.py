@@ -20,7 +20,6 @@ from plant.quality import UNCERTAIN_FLOOR, Quality
 from plant.tag import Tag
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.outbox import Outbox
-from services.gateway.source_time import count_ahead, set_right
 
 _log = logging.getLogger(__name__)
 
@@ -56,21 +55,18 @@ class Line:
 
     async def take_from_device(self, batch: Batch) -> None:
         """What the link reads. A batch while the link is lost is the link's own word that nothing is known, and no sign of life."""
-        now = times.now()
         if self._gap is None:
-            self._last_heard = now
-        if ahead := count_ahead(batch, now):
-            self._metrics.ahead.labels(self.device.name).inc(ahead)
-            batch = set_right(batch, now)
+            self._last_heard = times.now()
         await self.take(batch)
 
     def link_changed(self, status: DeviceStatus) -> None:
-        """Keeps the ledger: a gap opens when the link is lost, at the last sign of life, and closes when it is back."""
+        """Keeps the ledger: a gap opens when the link is lost, at the last sample, and closes when it is back; by the device's clock, as its samples are."""
+        offset = round((status.clock_offset or 0.0) * times.MICROSECONDS)
         if status.state is LinkState.DOWN and self._gap is None:
-            self._gap = Gap(self.device.name, self._last_heard or status.since, None, GapCause.LINK_LOST)
+            self._gap = Gap(self.device.name, (self._last_heard or status.since) + offset, None, GapCause.LINK_LOST)
             self._tell(event_of_gap(self._gap, times.now()))
         elif status.state.is_up and self._gap is not None:
-            closed, self._gap = replace(self._gap, end=times.now()), None
+            closed, self._gap = replace(self._gap, end=times.now() + offset), None
             self._tell(event_of_gap(closed, times.now()))
 
     async def take(self, batch: Batch) -> None:

@@ -10,7 +10,6 @@ class GatewayMetrics:
         self.ingested = Counter(
             "monazite_samples_ingested", "Samples that devices sent, by severity of quality.", ("driver", "device", "quality"), registry=registry
         )
-        self.ahead = Counter("monazite_samples_ahead", "Samples whose source time lay too far ahead of our clock.", ("device",), registry=registry)
         self.dropped = Counter("monazite_samples_dropped", "Samples that could not be handed on.", ("reason",), registry=registry)
         self.published = Counter("monazite_samples_published", "Samples that the bus has on disk.", ("device",), registry=registry)
         self.unpublished_bytes = Gauge("monazite_spool_bytes", "Batches that wait for the bus.", ("device",), registry=registry)

@@ -120,7 +120,7 @@ async def test_values_that_did_not_change_are_known_again_by_the_next_gateway_if
 
 
 async def test_a_loss_is_newer_than_the_newest_sample_of_a_device_whose_clock_is_ahead() -> None:
-    ahead = times.now() + 3600 * times.MICROSECONDS
+    ahead = times.now() + 200 * times.MICROSECONDS
     image = TagImage([NUMBER, TEXT], ahead)
     server, heard = OpcuaServer("PLC-SEP-01", image), Heard()
     url = await server.start()
@@ -131,3 +131,26 @@ async def test_a_loss_is_newer_than_the_newest_sample_of_a_device_whose_clock_is
             await heard.until(Quality.BAD_NO_COMMUNICATION)
     finally:
         await server.stop()
+
+
+async def test_one_time_in_another_century_hides_nothing_that_is_read_after_it() -> None:
+    year_2106 = times.parse_time("2106-02-07T06:28:15Z", 0)
+    image = TagImage([NUMBER, TEXT], times.now())
+    image.assign(np.array([0]), np.array([42.5]), year_2106)
+    server, heard = OpcuaServer("PLC-SEP-01", image), Heard()
+    url = await server.start()
+    try:
+        async with linked(url, heard):
+            async with asyncio.timeout(30):
+                while not heard.of(1) or not heard.of(2):
+                    await asyncio.sleep(0.02)
+            assert heard.of(1)[0][1:] == (42.5, Quality.UNCERTAIN_SUB_NORMAL)
+            await server.stop()
+            await heard.until(Quality.BAD_NO_COMMUNICATION)
+            image.assign(np.array([0]), np.array([43.5]), times.now())
+            image.write(1, "LOT-2", times.now())
+            await server.start(server.port)
+            await heard.until(Quality.GOOD)
+    finally:
+        await server.stop()
+    assert max(time for time, _, _ in heard.of(1) + heard.of(2)) < times.now() + times.MICROSECONDS

@@ -523,6 +523,18 @@ async def test_a_frozen_server_is_noticed_and_a_write_to_it_is_unknown(metrics: 
     assert not client_tasks()
 
 
+async def test_a_write_that_is_given_up_ends_the_session(metrics: DriverMetrics) -> None:
+    tag = tag_of(1, "double")
+    async with server_process() as (process, url), opened(device_at(url, timeout=10.0), [tag], metrics) as (session, batches):
+        await rows_until(batches, bool)
+        assert (await session.write(tag, 1.0)).status is WriteStatus.CONFIRMED
+        os.kill(process.pid, signal.SIGSTOP)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(session.write(tag, 2.0), 0.5)
+        assert (await session.write(tag, 3.0)).status is WriteStatus.NOT_SENT
+        assert isinstance(await lost(batches, 5), DeviceUnreachable), "long before its time-out"
+
+
 async def test_a_subscription_that_the_server_drops_ends_the_session(server: Server, metrics: DriverMetrics) -> None:
     async with opened(device_at(url_of(server)), [tag_of(1, "double")], metrics) as (_, batches):
         await rows_until(batches, bool)

@@ -81,6 +81,8 @@ def test_what_a_number_cannot_hold_is_bad(variant: ua.Variant | None, code: int,
     [
         (ua.Variant("a"), "a", 0),
         (ua.Variant(ua.LocalizedText("b", "en")), "b", 0),
+        (ua.Variant("20 \udcb0C"), "20 \ufffdC", Quality.BAD_DECODING_ERROR),
+        (ua.Variant(ua.LocalizedText("LOT\0", "en")), "LOT\ufffd", Quality.BAD_DECODING_ERROR),
         (ua.Variant(None, ua.VariantType.String), "", 0),
         (ua.Variant(), "", Quality.BAD_TYPE_MISMATCH),
         (ua.Variant(1.0), "", Quality.BAD_TYPE_MISMATCH),

@@ -22,9 +22,10 @@ def count_ahead(batch: Batch, received: int) -> int:
 
 
 def set_right(batch: Batch, received: int) -> Batch:
-    """A copy in which samples from further ahead stand at ``received``; those that were Good are ``UncertainSubNormal``."""
+    """A copy in which samples from further ahead stand at ``received``, a microsecond apart, so that they stay samples of their own; those that were Good
+    are ``UncertainSubNormal``."""
     ahead = batch.time > received + FURTHEST_AHEAD
     right = batch.select(np.arange(len(batch)))
-    right.time[ahead] = received
+    right.time[ahead] = received + np.arange(np.count_nonzero(ahead))
     right.quality[ahead & (right.quality >= 0)] = Quality.UNCERTAIN_SUB_NORMAL
     return right

@@ -1,7 +1,7 @@
 from plant import times
 from plant.batch import SampleBatch
 from plant.quality import Quality
-from services.gateway.source_time import FURTHEST_AHEAD, count_ahead, set_right
+from plant.source_time import FURTHEST_AHEAD, count_ahead, set_right
 from tests.samples import batch_of, rows_of
 
 NOW = times.parse_time("2026-11-23T04:00:00Z", 0)
@@ -14,7 +14,7 @@ def test_a_time_too_far_ahead_becomes_that_of_arrival_and_a_good_value_uncertain
     batch = batch_of([(1, YEAR_2106, 5.0, 0), (2, NOW + FURTHEST_AHEAD + 1, 6.0, BAD), (3, NOW, 7.0, 0)])
     right = set_right(batch, NOW)
     assert isinstance(right, SampleBatch)
-    assert rows_of(right) == [(1, NOW, 5.0, SUB_NORMAL), (2, NOW, 6.0, BAD), (3, NOW, 7.0, 0)]
+    assert rows_of(right) == [(1, NOW, 5.0, SUB_NORMAL), (2, NOW + 1, 6.0, BAD), (3, NOW, 7.0, 0)]
     assert batch.time[0] == YEAR_2106, "what came is not altered"
     assert (count_ahead(batch, NOW), count_ahead(right, NOW)) == (2, 0)
 
