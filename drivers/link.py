@@ -3,7 +3,8 @@
 Rules:
 
 1. A lost session is one Bad sample for every tag, with the time of loss; never the last good value again. Said once a loss.
-2. The link is tried again for ever, with a capped and jittered wait that starts over after a session that delivered.
+2. The link is tried again for ever, with a capped and jittered wait that starts over after a session that held for some seconds: a device that takes
+   every session and drops it is not flooded with them.
 3. There is one session at a time; the old one is closed, within a deadline, before the next is opened.
 4. What the link itself says of a tag bears the device's time, by its clock offset, and is later than all the device said; ``Resumption`` has the way back.
 5. A source time that cannot be is set right (``plant.source_time``) before anything is made of it.
@@ -12,6 +13,7 @@ Rules:
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -37,6 +39,7 @@ _log = logging.getLogger(__name__)
 
 _OPEN_DEADLINE: Final = 15.0
 _CLOSE_DEADLINE: Final = 3.0
+_STEADY_AFTER: Final = 5.0
 
 DeviceT = TypeVar("DeviceT", bound=Device)
 
@@ -87,8 +90,9 @@ class DeviceLink(Generic[DeviceT]):
         """For ever; cancel it to end. The session is closed then, and nothing is said about quality: the gateway's end is no fact about the device."""
         failures = 0
         while True:
+            begun = time.monotonic()
             delivered, error = await self._one_session()
-            failures = 1 if delivered else failures + 1
+            failures = 1 if delivered and time.monotonic() - begun >= _STEADY_AFTER else failures + 1
             wait = self._backoff.wait(failures)
             if delivered or failures == 1:
                 _log.warning("%s at %s: %s; trying again for ever, first in %.1f s", self._device.name, self._device.endpoint, error, wait)

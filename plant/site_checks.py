@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from plant.device import ClockOffset, Device, Encoding, Expression, LinkLost, ModbusAddress, ModbusDevice, OpcuaAddress, OpcuaDevice
+from plant.device import ClockOffset, Device, Encoding, Expression, LinkLost, ModbusAddress, ModbusDevice, ModbusTable, OpcuaAddress, OpcuaDevice
 from plant.site_sources import SourceRow
 from plant.site_table import Row
 from plant.site_tags import REACH, TagRow
@@ -81,6 +81,8 @@ def _check_modbus(row: SourceRow, address: ModbusAddress, tag_row: TagRow, devic
         row.place.report("table", f"{row.tag} is writable, and the table {address.table} is not", "write coil or holding, or make the tag read-only")
     if (mend := _mend_of_encoding(tag.data_type, address)) is not None:
         row.place.report("encoding", f"{address.encoding} does not fit the datatype {tag.data_type} of {row.tag}", mend)
+    elif tag.writable and address.encoding is Encoding.BIT and address.table is ModbusTable.HOLDING:
+        row.place.report("encoding", f"{row.tag} is writable, and one bit of a word cannot be written alone", "give it a coil, or make the tag read-only")
 
 
 def _mend_of_encoding(data_type: DataType, address: ModbusAddress) -> str | None:

@@ -55,7 +55,10 @@ def _modbus(name: str, area: str, table: TomlTable) -> ModbusDevice:
     unit_id = table.integer("unit_id", 0, 255)
     if unit_id is not None and 247 < unit_id < 255:
         table.report("unit_id", f"{unit_id} is reserved by the Modbus standard", "write 0 … 247, or 255 for the device behind the socket itself")
-    plain = ModbusDevice(name, area, table.string("host", '"10.20.3.11"') or "", table.integer("port", 1, 65535) or 0, unit_id or 0)
+    host = table.string("host", '"10.20.3.11"') or ""
+    if host and not _is_host(host):
+        table.report("host", f"{host!r} is no host", "write an IP address or a host name")
+    plain = ModbusDevice(name, area, host, table.integer("port", 1, 65535) or 0, unit_id or 0)
     return replace(
         plain,
         max_registers=table.integer_or("max_registers", 1, 125, plain.max_registers),
@@ -76,6 +79,14 @@ def _opcua(name: str, area: str, table: TomlTable) -> OpcuaDevice:
         publishing_interval=table.seconds("publishing_interval", plain.publishing_interval),
         timeout=table.seconds("timeout", plain.timeout),
     )
+
+
+def _is_host(host: str) -> bool:
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return re.search(r"\s", host) is None
 
 
 def _is_opcua_url(url: str) -> bool:

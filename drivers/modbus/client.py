@@ -46,6 +46,8 @@ class ModbusClient:
             raise DeviceUnreachable(f"no connection within {device.timeout:g} s") from None
         except OSError as error:
             raise DeviceUnreachable(f"no connection: {error.strerror or error}") from error
+        except UnicodeError as error:  # raised by the name's encoding for one that cannot be a host's
+            raise DeviceUnreachable(f"no connection: {device.host!r} is no host: {error}") from error
         return cls(device, reader, writer, metrics)
 
     async def read(self, table: ModbusTable, address: int, count: int) -> tuple[bytes | ModbusException, int]:

@@ -62,6 +62,11 @@ class ModbusException:
         return self.code in {2, 3}
 
     @property
+    def is_from_gateway(self) -> bool:
+        """Said by what stands before the unit, not by the unit."""
+        return self.code in {10, 11}
+
+    @property
     def leaves_outcome_open(self) -> bool:
         """A write refused so may have been done: it failed half-way (4), is still being done (5), or got lost behind a gateway (11)."""
         return self.code in {4, 5, 11}

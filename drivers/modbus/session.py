@@ -4,12 +4,15 @@ Rules:
 
 1. A scan class is due at ``start + k * period`` of the monotonic clock. A scan that comes late is done once; the ones it covered are skipped and
    counted, never caught up.
-2. A device's refusal (an exception) is a quality. A block refused for its address is halved until only the tags that the device does not have are Bad.
+2. A device's refusal (an exception) is a quality. A block refused for its address is halved until only the tags that the device does not have are Bad;
+   a minute later it is asked for whole again, because a device that is being loaded refuses what it has. A scan in which a gateway says of every block
+   that it does not reach the unit ends the session: nobody is there.
 3. A source time is the middle of request and answer; Modbus carries none.
 4. A write goes out once. Read back equal it is confirmed; whatever cuts it short after it was sent leaves its outcome unknown.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -32,6 +35,7 @@ from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality, is_good
 from plant.tag import Tag
 
+_WHOLE_AGAIN_AFTER: Final = 60.0
 _FLOAT32_TOLERANCE: Final = 1e-6
 _FLOAT64_TOLERANCE: Final = 1e-12
 """Relative; a read-back differs from what was written by the rounding of the register's type and the scale."""
@@ -45,11 +49,13 @@ class _DecodedBlock:
 
 @dataclass(slots=True)
 class _Class:
-    """A scan class at run time; ``due`` is seconds of the monotonic clock."""
+    """A scan class at run time: its blocks as planned and as asked for. ``due`` and ``whole_again`` are seconds of the monotonic clock."""
 
     period: float
-    blocks: list[_DecodedBlock]
+    planned: Sequence[_DecodedBlock]
     due: float
+    blocks: list[_DecodedBlock]
+    whole_again: float = math.inf
 
 
 class ModbusSession:
@@ -59,7 +65,8 @@ class ModbusSession:
         self._client = client
         self._metrics = metrics
         now = time.monotonic()
-        self._classes = [_Class(scan.period, [_DecodedBlock(block, BlockDecoder(block)) for block in scan.blocks], now) for scan in classes]
+        planned = [[_DecodedBlock(block, BlockDecoder(block)) for block in scan.blocks] for scan in classes]
+        self._classes = [_Class(scan.period, blocks, now, list(blocks)) for scan, blocks in zip(classes, planned, strict=True)]
 
     @property
     def latency(self) -> float | None:
@@ -74,8 +81,11 @@ class ModbusSession:
         while self._classes:
             due = min(self._classes, key=lambda scan: scan.due)
             await self._client.wait(max(0.0, due.due - time.monotonic()))
-            for batch in await self._scan(due):
+            batches, error = await self._scan(due)
+            for batch in batches:
                 yield batch
+            if error is not None:
+                raise error
             self._next(due)
         await asyncio.Event().wait()  # a device without tags has nothing to say
 
@@ -85,19 +95,34 @@ class ModbusSession:
             self._metrics.overran(late)
         scan.due += (late + 1) * scan.period
 
-    async def _scan(self, scan: _Class) -> list[Batch]:
+    async def _scan(self, scan: _Class) -> tuple[Sequence[Batch], DeviceUnreachable | DeviceProtocolError | None]:
+        """What was read, and what ended the session in the middle of it, if anything did."""
+        if time.monotonic() >= scan.whole_again:
+            scan.blocks, scan.whole_again = list(scan.planned), math.inf
         numbers: list[SampleBatch] = []
         texts: list[TextBatch] = []
+        error: DeviceUnreachable | DeviceProtocolError | None = None
         blocks = list(scan.blocks)
+        away: ModbusException | None = None
+        is_there = False
         while blocks:
             decoded = blocks.pop(0)
-            answer, at = await self._client.read(decoded.block.table, decoded.block.address, decoded.block.count)
+            try:
+                answer, at = await self._client.read(decoded.block.table, decoded.block.address, decoded.block.count)
+            except (DeviceUnreachable, DeviceProtocolError) as failure:
+                error = failure
+                break
+            if isinstance(answer, ModbusException) and answer.is_from_gateway:
+                away = answer
+            else:
+                is_there = True
             if isinstance(answer, ModbusException):
                 halves = decoded.block.halves() if answer.is_about_address else None
                 if halves is not None:
                     split = [_DecodedBlock(half, BlockDecoder(half)) for half in halves]
                     place = scan.blocks.index(decoded)
                     scan.blocks[place : place + 1] = split
+                    scan.whole_again = min(scan.whole_again, time.monotonic() + _WHOLE_AGAIN_AFTER)
                     blocks[:0] = split
                     continue
                 numbers.append(SampleBatch.of_one_time(decoded.decoder.tag_id, at, np.nan, answer.quality))
@@ -105,8 +130,10 @@ class ModbusSession:
             else:
                 numbers.append(decoded.decoder.numbers(answer, at))
                 texts.append(decoded.decoder.texts(answer, at))
+        if away is not None and not is_there and error is None:
+            return [], DeviceUnreachable(f"a gateway does not reach the unit: {away}")
         batches: list[Batch] = [SampleBatch.concatenate(numbers), TextBatch.concatenate(texts)]
-        return [batch for batch in batches if len(batch)]
+        return [batch for batch in batches if len(batch)], error
 
     async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
         """Writes once and reads back. See ``drivers.session``."""

@@ -23,6 +23,7 @@ from plant.tag import Tag
 
 @dataclass(slots=True)
 class _Latest:
+    time: int
     value: float
     quality: int
 
@@ -71,7 +72,9 @@ class Calculation:
             value[here] = batch.value[ordered[newest[here]]]
             quality[here] = batch.quality[ordered[newest[here]]]
             known |= here
-            self._latest[variable] = _Latest(float(batch.value[ordered[-1]]), int(batch.quality[ordered[-1]]))
+            last = ordered[-1]
+            if latest is None or int(batch.time[last]) >= latest.time:  # a late sample is no newer for having come last
+                self._latest[variable] = _Latest(int(batch.time[last]), float(batch.value[last]), int(batch.quality[last]))
         return value, quality, known
 
 

@@ -68,10 +68,12 @@ class Gateway:
         await provision(self._bus)
         epoch = await self._begin()
         subscriptions = []
+        commands: list[Writes] = []
         for name, device in self._site.devices.items():
             self._add(device, epoch)
             await self._take_over(name)
             writes = Writes(self._links[name], {tag.name: tag for tag in self._site.tags_on_wire(name)}, self._metrics, self._events.tell)
+            commands.append(writes)
             subscriptions.append(await self._bus.serve(subjects.command(device.area, name), writes.answer))
         ready()
         async with asyncio.TaskGroup() as group:
@@ -83,6 +85,7 @@ class Gateway:
             await stop.wait()
             for subscription in subscriptions:
                 await subscription.unsubscribe()
+            await asyncio.gather(*(writes.finished() for writes in commands))
             await _cancel(readers)
             try:
                 async with asyncio.timeout(_DRAIN_DEADLINE):

@@ -62,6 +62,10 @@ class Writes:
             self._forget_oldest()
         return encode_command_result(await asyncio.shield(known))
 
+    async def finished(self) -> None:
+        """Returns when no command is being executed; each takes no longer than its deadline."""
+        await asyncio.gather(*self._answers.values())
+
     def _forget_oldest(self) -> None:
         while len(self._answers) > _REMEMBERED and next(iter(self._answers.values())).done():
             self._answers.popitem(last=False)

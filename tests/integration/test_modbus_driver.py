@@ -222,7 +222,6 @@ async def test_two_answers_to_one_request_end_the_connection_and_the_second_is_n
         (1, Quality.BAD_NOT_SUPPORTED),
         (4, Quality.BAD_DEVICE_FAILURE),
         (6, Quality.BAD_RESOURCE_UNAVAILABLE),
-        (0x0B, Quality.BAD_NO_COMMUNICATION),
         (0x63, Quality.BAD_UNKNOWN_RESPONSE),
     ],
 )
@@ -237,6 +236,35 @@ async def test_an_exception_of_the_device_is_a_quality_and_the_connection_stays(
         assert {(request.address, request.argument) for request in server.requests} == {(0, 10)}, "the block is not split"
         assert [status.state for status in link.statuses] == [LinkState.UP]
         assert (server.connections, link.metric("reconnects"), link.metric("polls", result="timeout")) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("code", [0x0A, 0x0B])
+async def test_a_gateway_that_does_not_reach_the_unit_is_a_lost_link(server: RogueModbusServer, code: int) -> None:
+    async with linked(device_at(server)) as link:
+        await link.until(Quality.GOOD)
+        server.otherwise = exception(code)
+        await link.until(Quality.BAD_NO_COMMUNICATION)
+        down = next(status for status in link.statuses if status.state is LinkState.DOWN)
+        assert "a gateway does not reach the unit" in (down.last_error or "")
+        server.otherwise = rogue_modbus_server.PROPER
+        await link.until(Quality.GOOD)
+        assert [link.bad(tag) for tag in TAGS] == [[Quality.BAD_NO_COMMUNICATION]] * 3
+
+
+async def test_a_device_that_lacked_its_registers_for_a_while_is_asked_for_them_in_one_piece_again(
+    server: RogueModbusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.modbus.session._WHOLE_AGAIN_AFTER", 0.3)
+    async with linked(device_at(server)) as link:
+        await link.until(Quality.GOOD)
+        server.absent = set(range(10))
+        await link.until(Quality.BAD_CONFIGURATION_ERROR)
+        server.absent = set()
+        await link.until(Quality.GOOD)
+        await asyncio.sleep(0.6)
+        before = len(server.requests)
+        await link.until_true(lambda: len(server.requests) >= before + 4)
+        assert {(request.address, request.argument) for request in server.requests[before:]} == {(0, 10)}
 
 
 @pytest.mark.parametrize("missing", range(5))

@@ -53,6 +53,9 @@ MISTAKES = {
     "fraction for a counter": Mistake("modbus.csv", "3,uint16,,,,,", "3,uint16,,,,0.5,", "modbus.csv:7", "encoding", "does not fit", "make the tag a Float"),
     "node of two tags": Mistake("opcua.csv", "i=42", "s=PT101", "opcua.csv:3", "node", "is already that of SEP.COL101.PT101", "node of its own"),
     "node in a Modbus device": Mistake("tags.csv", "5.1,PLC-SEP-01", "5.1,MB-SEP-01", "opcua.csv:2", "tag", "MB-SEP-01, a Modbus device", "modbus.csv"),
+    "bit of a word that is written": Mistake(
+        "modbus.csv", "coil,0,bit,,,,,", "holding,20,bit,,,3,,", "modbus.csv:4", "encoding", "cannot be written alone", "a coil"
+    ),
     "two protocols": Mistake(
         "opcua.csv", "i=42\n", "i=42\nSEP.P101.SI101,nsu=urn:test:plc;i=43\n", "opcua.csv:4", "tag", "in line 2 of modbus.csv already", "keep one"
     ),

@@ -43,6 +43,7 @@ MISTAKES = {
     "half an IPv6 address": Mistake(
         "devices.toml", "10.20.3.21:4840", "[:4840", "devices.toml:12", "devices.PLC-SEP-01.url", "no address of an OPC UA", "opc.tcp"
     ),
+    "no host": Mistake("devices.toml", 'host = "10.20', 'host = "10..20', "devices.toml:4", "devices.MB-SEP-01.host", "is no host", "an IP address"),
     "port too high": Mistake("devices.toml", "4840", "70000", "devices.toml:12", "devices.PLC-SEP-01.url", "no address of an OPC UA server", "opc.tcp"),
     "no time-out": Mistake(
         "devices.toml", "max_registers = 20", "timeout = 0", "devices.toml:7", "devices.MB-SEP-01.timeout", "0 is no number of seconds", "timeout = 1"

@@ -29,6 +29,13 @@ def test_inputs_hold_their_latest_value_at_each_time() -> None:
     assert rows_of(calculation.results(batch)) == [(3, 10, 3.0, 0), (3, 20, 4.0, 0), (3, 25, 2.0, 0), (3, 30, 2.25, 0)]
 
 
+def test_a_late_sample_is_no_newer_for_having_come_last() -> None:
+    calculation = pressure()
+    calculation.results(batch_of([(1, 200, 8.0, 0), (2, 100, 2.0, 0)]))
+    calculation.results(batch_of([(1, 150, 100.0, 0)]))
+    assert rows_of(calculation.results(batch_of([(2, 300, 4.0, 0)]))) == [(3, 300, 2.0, 0)]
+
+
 @pytest.mark.parametrize(("force", "area", "worst"), [(0, UNCERTAIN, UNCERTAIN), (BAD, UNCERTAIN, BAD), (0, BAD, BAD), (0, 0, 0)])
 def test_the_worst_quality_of_the_inputs_is_the_results(force: int, area: int, worst: int) -> None:
     result = pressure().results(batch_of([(1, 10, 6.0, force), (2, 10, 2.0, area)]))
