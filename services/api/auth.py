@@ -64,12 +64,9 @@ class Authentication:
             ApiProblem: 401 for a wrong name or password, the same for both; 429 while this pair has to wait.
         """
         who = (name[:_LONGEST_NAME], address)
-        failures = self._failures.get(who)
-        if failures is not None and time.monotonic() < failures.until:
-            self._failed.labels("waiting").inc()
-            wait = max(1, round(failures.until - time.monotonic()))
-            raise ApiProblem(429, f"too many wrong passwords; try again in {wait} s", {"Retry-After": str(wait)})
+        self._check_waiting(who)
         async with self._checks:
+            self._check_waiting(who)  # again: guesses that were made at once stand in line here, and those before may have failed
             # Nobody's name is longer or has control characters, and PostgreSQL refuses to be asked for one with a NUL.
             is_name = len(name) <= _LONGEST_NAME and name.isprintable()
             account = await asyncio.to_thread(self._store.account, name) if is_name else None
@@ -81,6 +78,13 @@ class Authentication:
         now = int(time.time())
         claims = {"iss": _ISSUER, "sub": account.name, "role": account.role, "iat": now, "exp": now + self.token_lifetime, "jti": secrets.token_hex(8)}
         return jwt.encode(claims, self._key, ALGORITHM)
+
+    def _check_waiting(self, who: tuple[str, str]) -> None:
+        failures = self._failures.get(who)
+        if failures is not None and time.monotonic() < failures.until:
+            self._failed.labels("waiting").inc()
+            wait = max(1, round(failures.until - time.monotonic()))
+            raise ApiProblem(429, f"too many wrong passwords; try again in {wait} s", {"Retry-After": str(wait)})
 
     def _count_failure(self, who: tuple[str, str]) -> None:
         self._failed.labels("password").inc()

@@ -157,7 +157,8 @@ class LiveHub:
     async def _on_status(self, subject: str, data: bytes) -> None:
         try:
             status = decode_device_status(data)
-        except MalformedMessage as error:
+            times.to_datetime(status.since)
+        except (MalformedMessage, OverflowError) as error:  # an OverflowError: a time that no calendar has
             self._corrupt.inc()
             _log.warning("%s: %s", subject, error)
             return

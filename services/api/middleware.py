@@ -1,15 +1,21 @@
 """What every request passes through: counting, a bound on bodies, headers for browsers. Plain ASGI, so that streams stay streams."""
 
+import asyncio
+import contextlib
 import time
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.problems import problem_response
 
 _DRAINED: Final = 10
 """Times the longest body."""
+_DRAINED_WITHIN: Final = 5.0
+"""Seconds."""
 
 _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
@@ -34,10 +40,12 @@ class Requests:
             return
         begun = time.perf_counter()
         status = 500
+        answered = False
 
         async def send_and_note(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
+                answered = True
                 status = message["status"]
                 message["headers"] = [*message.get("headers", []), *_HEADERS]
             await send(message)
@@ -46,10 +54,10 @@ class Requests:
             length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
             if not length.isdigit() or int(length) > self._longest_body:
                 await self._drain(receive)
-                refusal = problem_response(413, f"a request body is at most {self._longest_body} bytes", {"Connection": "close"})
+                refusal = problem_response(413, self._too_long, {"Connection": "close"})
                 await refusal(scope, receive, send_and_note)
             else:
-                await self._app(scope, self._bounded(receive), send_and_note)
+                await self._app(scope, self._bounded(receive, lambda: answered), send_and_note)
         finally:
             route = getattr(scope.get("route"), "path", "none")
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
@@ -59,23 +67,35 @@ class Requests:
     async def _drain(self, receive: Receive) -> None:
         """Takes some of a body that is too long: a client that is cut off while it sends never reads the refusal."""
         left = _DRAINED * self._longest_body
-        while left > 0:
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if not message.get("more_body", False):
-                return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAINED_WITHIN):
+                while left > 0:
+                    message = await receive()
+                    left -= len(message.get("body", b""))
+                    if not message.get("more_body", False):
+                        return
 
-    def _bounded(self, receive: Receive) -> Receive:
-        """A body that does not say its length ends where it becomes too long."""
+    def _bounded(self, receive: Receive, is_answered: Callable[[], bool]) -> Receive:
+        """A body that does not say its length is refused where it becomes too long; behind an answer that has begun it just ends."""
         left = self._longest_body
 
         async def bounded() -> Message:
             nonlocal left
             message = await receive()
             left -= len(message.get("body", b""))
-            return {"type": "http.disconnect"} if left < 0 else message
+            if left >= 0:
+                return message
+            if is_answered():
+                return {"type": "http.disconnect"}
+            if message.get("more_body", False):
+                await self._drain(receive)
+            raise HTTPException(413, self._too_long, {"Connection": "close"})
 
         return bounded
+
+    @property
+    def _too_long(self) -> str:
+        return f"a request body is at most {self._longest_body} bytes"
 
 
 _METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

@@ -40,7 +40,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:
-        return problem_response(error.status_code, str(error.detail), dict(error.headers or {}))
+        return problem_response(error.status_code, _detail(request, error), dict(error.headers or {}))
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -66,3 +66,15 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def on_bus(request: Request, error: BusUnavailable) -> JSONResponse:
         _log.warning("%s %s: %s", request.method, request.url.path, error)
         return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, "the service behind this does not answer; try again in some seconds", {"Retry-After": "5"})
+
+
+def _detail(request: Request, error: HTTPException) -> str:
+    """The framework says no more than the status phrase where there is no such path or method."""
+    asked = request.url.path[:100]
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return f"there is nothing at {asked!r}; the paths are those of the OpenAPI document, under /api/v1"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return f"{asked!r} does not take {request.method[:20]}; it takes {(error.headers or {}).get('Allow', 'other methods')}"
+        case _:
+            return str(error.detail)

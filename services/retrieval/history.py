@@ -15,11 +15,12 @@ from plant.tag import Tag
 from services.retrieval.interpolation import value_at
 from services.store import Store
 
-_CURSOR: Final = struct.Struct(">q")
+_CURSOR: Final = struct.Struct(">iq")
+"""The tag's id and the time of the last sample given out. Not the range: ``from`` and ``to`` may be offsets from now and differ from page to page."""
 
 
 class BadCursor(ValueError):
-    """A cursor that was not made here."""
+    """A cursor that was not made here, or for another tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,11 @@ class History:
         are any. A (tag, time) is one sample, so that a page that begins behind the last time of the page before loses and doubles nothing.
 
         Raises:
-            BadCursor: ``cursor`` is not one of ours.
+            BadCursor: ``cursor`` is not one of ours, or one of another tag.
         """
-        first = start if cursor is None else _time_behind(cursor)
+        first = start if cursor is None else _time_behind(cursor, tag)
         batch = self._range(tag, max(first, start), end, limit)
-        following = _cursor(int(batch.time[-1])) if len(batch) == limit else None
+        following = _cursor(tag, int(batch.time[-1])) if len(batch) == limit else None
         if bounds and cursor is None:
             batch = _joined(self._before(tag, start - 1), batch)
         if bounds and following is None:
@@ -117,14 +118,16 @@ def _joined(first: Batch, second: Batch) -> Batch:
     return TextBatch.concatenate([first, second])
 
 
-def _cursor(last_time: int) -> str:
-    return base64.urlsafe_b64encode(_CURSOR.pack(last_time)).decode().rstrip("=")
+def _cursor(tag: Tag, last_time: int) -> str:
+    return base64.urlsafe_b64encode(_CURSOR.pack(tag.id, last_time)).decode()
 
 
-def _time_behind(cursor: str) -> int:
+def _time_behind(cursor: str, tag: Tag) -> int:
     try:
-        (last_time,) = _CURSOR.unpack(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        tag_id, last_time = _CURSOR.unpack(base64.b64decode(cursor, altchars=b"-_", validate=True))
         times.to_datetime(last_time)
     except (binascii.Error, ValueError, struct.error, OverflowError):
         raise BadCursor("the cursor is not one that this service gave out; begin again without it") from None
+    if tag_id != tag.id:
+        raise BadCursor(f"the cursor is of another tag than {tag.name}; begin again without it")
     return int(last_time) + 1
