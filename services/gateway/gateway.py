@@ -108,16 +108,18 @@ class Gateway:
         return epoch
 
     async def _take_over(self, name: str) -> None:
-        """A gateway that ended while a link was lost left its gap open, and Bad values that only this one can end."""
-        try:
-            event = await self._bus.last_event(subjects.gap(name, GapCause.LINK_LOST))
-            gap = None if event is None else gap_of_event(event)
-        except ValueError as error:
-            _log.warning("%s: the last word on its link is not understood: %s", name, error)
-            return
-        if gap is not None and gap.end is None:
-            self._lines[name].go_on_from(gap)
-            self._links[name].go_on_from_loss()
+        """A gateway that ended during a loss left its gap open, and while a link was lost Bad values that only this one can end."""
+        for cause in (GapCause.LINK_LOST, GapCause.BUS_REFUSED):
+            try:
+                event = await self._bus.last_event(subjects.gap(name, cause))
+                gap = None if event is None else gap_of_event(event)
+            except ValueError as error:
+                _log.warning("%s: the last word on a loss is not understood: %s", name, error)
+                continue
+            if gap is not None and gap.end is None:
+                self._lines[name].go_on_from(gap)
+                if cause is GapCause.LINK_LOST:
+                    self._links[name].go_on_from_loss()
 
     async def _calculate(self, batch: SampleBatch) -> None:
         for calculation in self._calculations:

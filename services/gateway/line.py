@@ -48,10 +48,15 @@ class Line:
         self._clock_offset = np.array([tag.id for tag in tags if isinstance(tag.source, ClockOffset)], np.int32)
         self._last_heard: int | None = None
         self._gap: Gap | None = None
+        self._refused: Gap | None = None
+        self._waiting = 0
 
     def go_on_from(self, gap: Gap) -> None:
-        """The link was lost already when this gateway began; ``gap`` is closed when it is back."""
-        self._gap = gap
+        """``gap`` was open when the gateway before this one ended. A lost link's is closed when it is back; the bus takes batches again already."""
+        if gap.cause is GapCause.LINK_LOST:
+            self._gap = gap
+        else:
+            self._tell(event_of_gap(replace(gap, end=times.now()), times.now()))
 
     async def take_from_device(self, batch: Batch) -> None:
         """What the link reads. A batch while the link is lost is the link's own word that nothing is known, and no sign of life."""
@@ -77,7 +82,7 @@ class Line:
         self._count(batch)
         kept = self._report.filter(batch) if isinstance(batch, SampleBatch) else self._report.filter_text(batch)
         if len(kept):
-            if self._outbox.is_full:
+            if self._outbox.is_full or self._refused is not None:
                 await self._put_when_room(kept, received)
             else:
                 await self._outbox.put(kept, received)
@@ -85,10 +90,20 @@ class Line:
             await self._on_samples(batch)
 
     async def _put_when_room(self, batch: Batch, received: int) -> None:
-        """The device is read no further until the bus takes batches again: the time between is a gap."""
-        _log.error("%s: the bus has not taken batches for so long that no more can be kept; the device waits", self.device.name)
-        await self._outbox.put(batch, received)
-        self._tell(event_of_gap(Gap(self.device.name, received, times.now(), GapCause.BUS_REFUSED), times.now()))
+        """The device is read no further until the bus takes batches again: the time between is one gap, however many batches wait for its end."""
+        if self._refused is None:
+            _log.error("%s: the bus has not taken batches for so long that no more can be kept; the device waits", self.device.name)
+            self._refused = Gap(self.device.name, received, None, GapCause.BUS_REFUSED)
+            self._tell(event_of_gap(self._refused, times.now()))
+        self._waiting += 1
+        try:
+            await self._outbox.put(batch, received)
+        finally:
+            self._waiting -= 1
+        if not self._waiting and not self._outbox.is_full:
+            closed, self._refused = replace(self._refused, end=times.now()), None
+            self._tell(event_of_gap(closed, times.now()))
+            _log.info("%s: the bus takes batches again, the device is read on", self.device.name)
 
     def _count(self, batch: Batch) -> None:
         bad = int(np.count_nonzero(batch.quality < 0))

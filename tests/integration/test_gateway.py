@@ -19,6 +19,7 @@ from plant.site import Site
 from services.bus import Bus, NoResponder, provision, subjects
 from services.bus.messages import decode_command_result, decode_device_status, decode_event, encode_command
 from services.gateway import Gateway
+from services.gateway.line import Line
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.outbox import Outbox
 from tests.modbus_device import LOT, PRESSURE, SET_POINT, TAGS, ModbusTestDevice
@@ -190,6 +191,37 @@ async def test_a_gateway_that_ended_with_its_links_up_leaves_nothing_to_close(de
         async with gateway_of(device, server) as (_, heard):
             await until(lambda: len(heard.batches) >= 2)
         assert heard.gaps == []
+
+
+async def test_while_the_bus_takes_nothing_for_long_the_device_waits_and_that_is_one_gap(device: ModbusTestDevice, server: NatsServer) -> None:
+    told: list[Event] = []
+
+    async def nobody_listens(batch: SampleBatch) -> None:
+        pass
+
+    async with await server.connect("gateway") as bus:
+        await provision(bus)
+        metrics = GatewayMetrics(CollectorRegistry())
+        outbox = Outbox(bus, "SEP", "MB-TST-01", 1, metrics, capacity=10_000)
+        line = Line(device.device, TAGS, outbox, metrics, nobody_listens, told.append)
+        await server.kill()
+        running = asyncio.create_task(outbox.run())
+        begun = times.now()
+        puts = [asyncio.create_task(line.take(SampleBatch.of_one_time([PRESSURE.id], begun + number, number, Quality.GOOD))) for number in range(100)]
+        await until(lambda: len(told) == 1)
+        await asyncio.sleep(0.5)
+        assert not all(put.done() for put in puts), "the device is read no further"
+        await server.start()
+        await asyncio.wait_for(asyncio.gather(*puts), 60)
+        await asyncio.wait_for(outbox.drained(), 30)
+        await line.take(SampleBatch.of_one_time([PRESSURE.id], times.now(), 100.0, Quality.GOOD))
+        await asyncio.wait_for(outbox.drained(), 30)
+        running.cancel()
+        assert (await bus.streams.stream_info(subjects.SAMPLES_STREAM)).state.messages == 101
+    opened, closed = map(gap_of_event, told)
+    assert (opened.cause, opened.end) == (GapCause.BUS_REFUSED, None)
+    assert closed.start == opened.start >= begun
+    assert closed.end is not None
 
 
 async def test_a_batch_longer_than_a_message_arrives_in_parts_and_a_text_longer_than_one_is_bad(server: NatsServer) -> None:
