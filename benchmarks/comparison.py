@@ -4,9 +4,11 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 ROUNDS: Final = 7
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,16 @@ class Comparison:
         return self.ours / self.baseline
 
 
-def compare(name: str, baseline_name: str, unit: str, goal: float, items: int, ours: Callable[[int], None], baseline: Callable[[int], None]) -> Comparison:
-    """Rates of ``items`` done by either, the median of rounds taken in turns, so that a noisy neighbour meets both. Each call gets the number of its round."""
+def compare(
+    name: str, baseline_name: str, unit: str, goal: float, items: int, given: Callable[[int], T], ours: Callable[[T], None], baseline: Callable[[T], None]
+) -> Comparison:
+    """Rates of ``items`` done by either, the median of rounds taken in turns, so that a noisy neighbour meets both. ``given`` makes what both work on, by the
+    number of the round, outside the time that is taken."""
     took: dict[str, list[float]] = {"ours": [], "baseline": []}
     for number in range(ROUNDS):
         for side, work in (("baseline", baseline), ("ours", ours)):
+            material = given(number)
             begun = time.perf_counter()
-            work(number)
+            work(material)
             took[side].append(time.perf_counter() - begun)
     return Comparison(name, baseline_name, unit, items / statistics.median(took["ours"]), items / statistics.median(took["baseline"]), goal)

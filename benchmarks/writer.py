@@ -4,7 +4,7 @@ import contextlib
 import sqlite3
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -53,8 +53,8 @@ def _sqlite(folder: Path) -> Comparison:
         "CREATE TABLE sample (tag_id INTEGER, ts INTEGER, value REAL, quality INTEGER, PRIMARY KEY (tag_id, ts)) WITHOUT ROWID"
     )
 
-    def baseline(number: int) -> None:
-        for batch in batches(number):
+    def baseline(material: Sequence[SampleBatch]) -> None:
+        for batch in material:
             rows = zip(batch.tag_id.tolist(), batch.time.tolist(), batch.value.tolist(), batch.quality.tolist(), strict=True)
             bare.execute("BEGIN")
             bare.executemany("INSERT INTO sample VALUES (?, ?, ?, ?)", rows)
@@ -62,7 +62,7 @@ def _sqlite(folder: Path) -> Comparison:
 
     with contextlib.closing(bare), contextlib.closing(open_store(f"sqlite:///{folder}/history.sqlite")) as store:
         store.prepare(reference_site().tags)
-        return compare("historian writer, SQLite", "bare executemany", "rows/s", 0.7, ROWS * COMMITS, lambda number: _commit(store, number), baseline)
+        return compare("historian writer, SQLite", "bare executemany", "rows/s", 0.7, ROWS * COMMITS, batches, _committing(store), baseline)
 
 
 def _postgresql(dsn: str) -> Comparison:
@@ -73,19 +73,22 @@ def _postgresql(dsn: str) -> Comparison:
         bare.execute("CREATE TABLE sample (tag_id integer, ts timestamptz, value double precision, quality smallint, PRIMARY KEY (tag_id, ts))")
         bare.commit()
 
-        def baseline(number: int) -> None:
-            for batch in batches(number):
+        def baseline(material: Sequence[SampleBatch]) -> None:
+            for batch in material:
                 with bare.cursor().copy("COPY sample FROM STDIN (FORMAT BINARY)") as copy:
                     copy.write(_binary(batch))
                 bare.commit()
 
         store.prepare(reference_site().tags)
-        return compare("historian writer, PostgreSQL", "raw binary COPY", "rows/s", 0.75, ROWS * COMMITS, lambda number: _commit(store, number), baseline)
+        return compare("historian writer, PostgreSQL", "raw binary COPY", "rows/s", 0.75, ROWS * COMMITS, batches, _committing(store), baseline)
 
 
-def _commit(store: Store, number: int) -> None:
-    for batch in batches(number):
-        store.commit(Commit(batch, TextBatch.empty()))
+def _committing(store: Store) -> Callable[[Sequence[SampleBatch]], None]:
+    def commit(material: Sequence[SampleBatch]) -> None:
+        for batch in material:
+            store.commit(Commit(batch, TextBatch.empty()))
+
+    return commit
 
 
 def _binary(batch: SampleBatch) -> bytes:

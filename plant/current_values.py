@@ -62,10 +62,6 @@ class CurrentValues:
         self._text_quality[at] = batch.quality[order]
         self._text_changed[at] = True
 
-    def all(self) -> tuple[SampleBatch, TextBatch]:
-        """One sample of every tag that ever had one."""
-        return self._select(self._time != _NEVER, self._text_time != _NEVER)
-
     def of(self, tag_ids: Sequence[int]) -> tuple[SampleBatch, TextBatch]:
         """One sample of each of these tags that ever had one."""
         wanted = np.asarray(tag_ids, np.int32)

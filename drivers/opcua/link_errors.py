@@ -1,5 +1,6 @@
 """From what the OPC UA stack raises to the errors of the house."""
 
+import logging
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ from asyncua import ua
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import quality_name, stored_form
 
-_UNREADABLE: Final = (struct.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+_log = logging.getLogger(__name__)
+
+_UNREADABLE: Final = (struct.error, ValueError, LookupError, ArithmeticError, RecursionError)
 """What the library's decoder raises over bytes that are no message: it checks few of them before it uses them."""
 
 
@@ -39,5 +42,9 @@ def speaking_of(exchange: str) -> Iterator[None]:
         raise DeviceUnreachable(f"no connection for {exchange}: {error}") from error
     except ua.UaStatusCodeError as error:
         raise DeviceUnreachable(f"the server refused {exchange}: {quality_name(stored_form(error.code))}") from error
+    except (TypeError, AttributeError) as error:
+        # The library's decoder raises these over bytes that are no message; so would a fault of ours, which is why the log has the traceback.
+        _log.warning("the server's answer to %s cannot be read", exchange, exc_info=True)
+        raise DeviceProtocolError(f"the server's answer to {exchange} cannot be read: {error}") from error
     except (ua.UaError, *_UNREADABLE) as error:
         raise DeviceProtocolError(f"the server's answer to {exchange} cannot be read: {error}") from error

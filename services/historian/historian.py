@@ -28,6 +28,7 @@ from plant.envelope import Envelope, unseal
 from plant.errors import CorruptBatch, StoreUnavailable, Unstorable
 from plant.ledger import Gap
 from plant.site import Site
+from plant.tag_index import TagIndex
 from services.bus import BUS_ERRORS, Bus, provision, subjects
 from services.bus.streams import ACKNOWLEDGE_WITHIN
 from services.historian.delivery import Stopped, acknowledge, fetch, keep_in_hand, pause
@@ -64,7 +65,7 @@ class Historian:
         self._bus = bus
         self._metrics = HistorianMetrics(registry)
         self._current = CurrentValues(site.tags)
-        self._tag_ids = np.array([tag.id for tag in site.tags], np.int32)
+        self._tags = TagIndex([tag.id for tag in site.tags])
         self._ledger = PositionLedger({})
         self._quarantine = Quarantine(bus, self._metrics)
         self._store_is_up = True
@@ -201,7 +202,8 @@ class Historian:
         self._metrics.revised.inc(report.revised)
         self._metrics.commit_samples.observe(len(commit.samples) + len(commit.texts))
         now = times.now()
-        self._metrics.unknown_tags.inc(int(np.count_nonzero(~np.isin(commit.samples.tag_id, self._tag_ids))))
+        for batch in (commit.samples, commit.texts):
+            self._metrics.unknown_tags.inc(int(np.count_nonzero(self._tags.positions(batch.tag_id) < 0)))
         for one in received:
             self._metrics.ingest_lag.observe(max(0, now - one.envelope.received) / times.MICROSECONDS)
         for gap in commit.gaps:

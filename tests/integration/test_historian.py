@@ -112,6 +112,16 @@ async def test_what_is_published_is_stored_and_then_leaves_the_stream(server: Na
         assert running.store.positions()[DEVICE].sequence == 99
 
 
+async def test_samples_of_tags_that_the_site_does_not_have_are_kept_and_counted(server: NatsServer, bus: Bus, sqlite_url: str) -> None:
+    async with historian(server, sqlite_url) as running:
+        await publish(bus, batch_of([(1, T0, 1.0, 0), (98, T0, 2.0, 0)]), 0)
+        await publish(bus, TextBatch.of([99], [T0], ["LOT-1"], [0]), 1)
+        await all_read(bus)
+        assert running.rows(98) == [(98, T0, 2.0, 0)]
+        assert running.store.texts(99, *EVER, 10).value.tolist() == ["LOT-1"]
+        assert running.metric("monazite_samples_of_unknown_tags_total") == 2
+
+
 async def test_a_bad_sample_is_history_too(server: NatsServer, bus: Bus, store_url: str) -> None:
     async with historian(server, store_url) as running:
         await publish(bus, one(0, 5.0, quality=int(Quality.BAD_SENSOR_FAILURE)), 0)

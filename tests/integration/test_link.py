@@ -39,7 +39,7 @@ class Heard:
 
     @property
     def qualities(self) -> set[int]:
-        return {int(quality) for batch in self.current.all() for quality in batch.quality}
+        return {int(quality) for batch in self.current.of([NUMBER.id, TEXT.id]) for quality in batch.quality}
 
     def of(self, tag_id: int) -> list[tuple[int, float | str, int]]:
         """(time, value, quality) of one tag, in order of arrival."""
