@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from monazite.atomic_file import write_atomically
-from plant import Device, ModbusDevice, Site
+from plant import Device, ModbusDevice, SerialLine, Site
 
 
 def write_endpoints(file: Path, api: str, nats: str, metrics: Mapping[str, str], site: Site) -> None:
@@ -17,6 +17,8 @@ def write_endpoints(file: Path, api: str, nats: str, metrics: Mapping[str, str],
 
 def _row(device: Device) -> Mapping[str, object]:
     if isinstance(device, ModbusDevice):
-        return {"name": device.name, "protocol": device.protocol, "host": device.host, "port": device.port, "unit_id": device.unit_id}
+        line = device.line
+        where = {"serial": line.path} if isinstance(line, SerialLine) else {"host": line.host, "port": line.port}
+        return {"name": device.name, "protocol": device.protocol, **where, "unit_id": device.unit_id}
     parts = urlsplit(device.url)
     return {"name": device.name, "protocol": device.protocol, "host": parts.hostname, "port": parts.port, "url": device.endpoint}

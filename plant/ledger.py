@@ -12,6 +12,8 @@ GAP_EVENT: Final = "gap"
 
 class GapCause(StrEnum):
     LINK_LOST = "link lost"
+    DEVICE_STOPPED = "device stopped"
+    QUEUE_OVERFLOW = "queue overflow"
     GATEWAY_STOPPED = "gateway stopped"
     BATCH_LOST = "batch lost"
     BUS_REFUSED = "bus refused"

@@ -22,7 +22,8 @@ class DeviceStatus:
     """State of one device's link.
 
     ``since`` is when ``state`` was entered (UTC microseconds); ``latency`` the last round trip in seconds; ``clock_offset`` the device's clock minus
-    the gateway's in seconds, ``None`` where the protocol carries no time or none was measured yet.
+    the gateway's in seconds, ``None`` where the protocol carries no time or none was measured yet; ``last_heard`` the last sign of life (UTC microseconds,
+    the gateway's clock), ``None`` before the first.
     """
 
     device: str
@@ -34,3 +35,4 @@ class DeviceStatus:
     reconnects: int = 0
     latency: float | None = None
     clock_offset: float | None = None
+    last_heard: int | None = None

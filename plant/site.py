@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from plant.device import ClockOffset, Device, Expression, LinkLost, ModbusDevice
+from plant.device import ClockOffset, Device, Expression, LinkLost, ModbusDevice, OpcuaSecurity, TcpLine
 from plant.tag import Tag
 
 
@@ -33,13 +33,15 @@ class Site:
         return tuple(tag for tag in self.tags if isinstance(tag.source, (LinkLost, ClockOffset, Expression)))
 
     def at_endpoints(self, endpoints: Mapping[str, str]) -> "Site":
-        """The same site with devices reached elsewhere: ``host:port`` of a Modbus device, URL of an OPC UA one. Devices not named stay."""
+        """The same site with devices as their simulators stand for them: ``host:port`` of a Modbus device, over plain TCP; URL of an OPC UA one, without
+        security and users. Devices not named stay.
+        """
         devices = dict(self.devices)
         for name, endpoint in endpoints.items():
             device = devices[name]
             if isinstance(device, ModbusDevice):
                 host, _, port = endpoint.rpartition(":")
-                devices[name] = replace(device, host=host, port=int(port))
+                devices[name] = replace(device, line=TcpLine(host, int(port)), identity=None)
             else:
-                devices[name] = replace(device, url=endpoint)
+                devices[name] = replace(device, url=endpoint, security=OpcuaSecurity.none(), user=None)
         return replace(self, devices=devices)

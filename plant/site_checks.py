@@ -3,7 +3,21 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from plant.device import ClockOffset, Device, Encoding, Expression, LinkLost, ModbusAddress, ModbusDevice, ModbusTable, OpcuaAddress, OpcuaDevice
+from plant.device import (
+    AddressRange,
+    ClockOffset,
+    Device,
+    Encoding,
+    Expression,
+    LinkLost,
+    ModbusAddress,
+    ModbusDevice,
+    OpcuaAddress,
+    OpcuaDevice,
+    WriteStyle,
+)
+from plant.site_document import TomlTable
+from plant.site_heartbeat import HEARTBEAT_KEY
 from plant.site_sources import SourceRow
 from plant.site_table import Row
 from plant.site_tags import REACH, TagRow
@@ -16,6 +30,8 @@ _WHOLE: Final = {
     Encoding.UINT32: (0, 2**32 - 1),
     Encoding.INT64: (-(2**63), 2**63 - 1),
     Encoding.UINT64: (0, 2**64 - 1),
+    Encoding.BCD16: (0, 9_999),
+    Encoding.BCD32: (0, 99_999_999),
 }
 
 
@@ -34,6 +50,28 @@ def check_devices(tags: Sequence[TagRow], devices: Mapping[str, Device | None] |
     for tag in tags:
         if tag.device and devices is not None and tag.device not in devices:
             tag.row.report("device", f"unknown device {tag.device!r}", "add it to devices.toml or correct the name")
+
+
+def check_heartbeats(tags: Sequence[TagRow], devices: Mapping[str, Device | None], document: TomlTable) -> None:
+    """A heartbeat is a number that its own device serves, and is looked at more than once within its time. ``document`` is what names the devices."""
+    by_name = {tag.name: tag for tag in tags}
+    for name, device in devices.items():
+        if device is None or device.heartbeat is None:
+            continue
+        row = by_name.get(device.heartbeat.tag)
+        place, tag = TomlTable(document.file, document.text, ("devices", name, HEARTBEAT_KEY), {}, document.problems), device.heartbeat.tag
+        if row is None or row.device != name:
+            place.report("tag", f"{tag} is no tag of {name}", "name one of its tags that always moves")
+        elif row.tag is not None and not _is_served_number(row.tag):
+            place.report("tag", f"{tag} is no number that comes from {name}", "name one of its tags that always moves")
+        elif row.tag is not None and device.heartbeat.within * 1000 <= row.tag.scan_ms:
+            message = f"{device.heartbeat.within:g} s, and {tag} is read every {row.tag.scan_ms / 1000:g} s: a PLC that runs would seem to stand"
+            place.report("within", message, "make it longer than the tag's scan_ms")
+
+
+def _is_served_number(tag: Tag) -> bool:
+    is_called = isinstance(tag.source, OpcuaAddress) and tag.source.method_of is not None
+    return not is_called and not tag.data_type.is_text and not isinstance(tag.source, (LinkLost, ClockOffset, Expression))
 
 
 def check_sources(
@@ -58,6 +96,8 @@ def check_sources(
                 _check_modbus(row, address, tag_row, device)
             case OpcuaAddress() if isinstance(device, ModbusDevice):
                 row.place.report("tag", f"{row.tag} belongs to {device.name}, a Modbus device", "move the row to modbus.csv, or correct the tag's device")
+            case OpcuaAddress() as address:
+                _check_opcua(row, address, tag_row.tag)
             case Expression() as expression:
                 _check_inputs(row, expression, by_name, computed, all_tags_read)
             case _:
@@ -74,15 +114,45 @@ def _check_modbus(row: SourceRow, address: ModbusAddress, tag_row: TagRow, devic
     elif device is not None and not address.table.is_bit and address.length > device.max_registers:
         message = f"{address.length} registers, and {device.name} gives {device.max_registers} at once"
         row.place.report("length", message, "a value is read whole: shorten it, or raise max_registers")
+    if isinstance(device, ModbusDevice) and (forbidden := _forbidden(address, device)) is not None:
+        message = f"{_registers(address)} lies in {forbidden.table} {forbidden.first} to {forbidden.last}, which {device.name} forbids"
+        row.place.report("address", message, "correct the address, or the device's forbidden")
+    _check_no_value(row, address)
     tag = tag_row.tag
     if tag is None:
         return
     if tag.writable and not address.table.is_writable:
         row.place.report("table", f"{row.tag} is writable, and the table {address.table} is not", "write coil or holding, or make the tag read-only")
+    if address.clamp and tag.eu_range is None:
+        row.place.report("clamp", f"{row.tag} has no range to hold its value in", "write lo and hi in tags.csv, or leave clamp blank")
     if (mend := _mend_of_encoding(tag.data_type, address)) is not None:
         row.place.report("encoding", f"{address.encoding} does not fit the datatype {tag.data_type} of {row.tag}", mend)
-    elif tag.writable and address.encoding is Encoding.BIT and address.table is ModbusTable.HOLDING:
-        row.place.report("encoding", f"{row.tag} is writable, and one bit of a word cannot be written alone", "give it a coil, or make the tag read-only")
+    elif tag.writable and isinstance(device, ModbusDevice) and device.writes is WriteStyle.SINGLE and not address.table.is_bit and address.length > 1:
+        message = f"{row.tag} is writable and {address.length} registers long, and {device.name} is written one register at a time"
+        row.place.report("encoding", message, 'write writes = "either" for the device, or make the tag read-only: a value must not be written in parts')
+
+
+def _check_no_value(row: SourceRow, address: ModbusAddress) -> None:
+    """It is a register value, before scale and offset: one that the registers cannot hold would never be met."""
+    if address.no_value is None or address.encoding not in _WHOLE:
+        return
+    low, high = _WHOLE[address.encoding]
+    if not address.no_value.is_integer() or not low <= address.no_value <= high:
+        message = f"{address.no_value:g} is no register value of {address.encoding}"
+        row.place.report("no_value", message, f"write a whole number from {low} to {high}, as it stands in the register before scale and offset")
+
+
+def _check_opcua(row: SourceRow, address: OpcuaAddress, tag: Tag | None) -> None:
+    if tag is None:
+        return
+    if address.deadband is not None and tag.data_type.is_text:
+        row.place.report("deadband", f"{row.tag} is a {tag.data_type}, which has none", "leave it blank")
+    if address.method_of is not None and not tag.writable:
+        row.place.report("method_of", f"{row.tag} is not writable, and a method is called by a write", "make it writable in tags.csv, or leave method_of blank")
+
+
+def _forbidden(address: ModbusAddress, device: ModbusDevice) -> AddressRange | None:
+    return next((one for one in device.forbidden if one.table is address.table and one.first < address.end and address.address <= one.last), None)
 
 
 def _mend_of_encoding(data_type: DataType, address: ModbusAddress) -> str | None:
@@ -122,10 +192,10 @@ def _check_calculated(row: SourceRow, tag: Tag) -> None:
 
 
 def _report_shared_nodes(rows: Sequence[SourceRow], by_name: Mapping[str, TagRow]) -> None:
-    first: dict[tuple[str, str], SourceRow] = {}
+    first: dict[tuple[str, str, int | None, str | None], SourceRow] = {}
     for row in rows:
         if isinstance(row.source, OpcuaAddress) and row.tag in by_name:
-            earlier = first.setdefault((by_name[row.tag].device, row.source.node), row)
+            earlier = first.setdefault((by_name[row.tag].device, row.source.node, row.source.index, row.source.method_of), row)
             if earlier.tag != row.tag:
                 row.place.report("node", f"is already that of {earlier.tag}", "give each tag a node of its own, or remove one tag")
 

@@ -8,8 +8,10 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import takewhile
-from typing import Any, Final
+from pathlib import PurePath
+from typing import Any, Final, TypeVar
 
 from plant.errors import Problem
 
@@ -18,6 +20,7 @@ _KEY: Final = rf"{_PART}(?:\s*\.\s*{_PART})*"
 _HEADER: Final = re.compile(rf"\s*\[\s*({_KEY})\s*\]")
 _ASSIGNMENT: Final = re.compile(rf"\s*({_KEY})\s*=")
 _LONGEST_WAIT: Final = 3600
+_Choice = TypeVar("_Choice", bound=StrEnum)
 _WHERE: Final = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -70,6 +73,39 @@ class TomlTable:
         """Whole number from ``low`` to ``high``; ``default`` where it is absent or bad."""
         found = self.integer(key, low, high) if key in self.values else None
         return default if found is None else found
+
+    def choice_or(self, key: str, kind: type[_Choice], default: _Choice) -> _Choice:
+        """Member of an enumeration by its value; ``default`` where it is absent or bad."""
+        value = self.values.get(key, default.value)
+        try:
+            return kind(value)
+        except ValueError:
+            self.report(key, f"unknown {key} {value!r}", f"write one of {', '.join(kind)}")
+            return default
+
+    def flag_or(self, key: str, default: bool) -> bool:
+        value = self.values.get(key, default)
+        if isinstance(value, bool):
+            return value
+        self.report(key, f"{value!r} is neither true nor false", f"write {key} = {str(default).lower()}")
+        return default
+
+    def absolute_path(self, key: str, example: str = "/etc/monazite/FILE") -> str | None:
+        """An absolute path: a service may be started in any folder."""
+        text = self.string(key, f'"{example}"')
+        if text is not None and not PurePath(text).is_absolute():
+            self.report(key, f"{text!r} is no absolute path", f"write it from the root, as in {example}")
+            return None
+        return text
+
+    def table(self, key: str, example: str) -> "TomlTable | None":
+        """The table at ``key``, or ``None`` where there is none."""
+        value = self.values.get(key)
+        if isinstance(value, dict):
+            return TomlTable(self.file, self.text, (*self.path, key), value, self.problems)
+        if value is not None:
+            self.report(key, f"{value!r} is no table", f"write {key} = {example}")
+        return None
 
     def seconds(self, key: str, default: float) -> float:
         """Number above 0, an hour at most."""

@@ -13,10 +13,10 @@ from typing import Final
 from plant.device import Device, ModbusDevice, OpcuaDevice
 from plant.errors import ConfigurationError, Problem
 from plant.site import Site
-from plant.site_checks import check_devices, check_sources, one_source_a_tag
+from plant.site_checks import check_devices, check_heartbeats, check_sources, one_source_a_tag
 from plant.site_devices import parse_devices
-from plant.site_document import read_document
-from plant.site_sources import MODBUS_COLUMNS, OPCUA_COLUMNS, SourceRow, parse_calculated, parse_modbus, parse_opcua
+from plant.site_document import TomlTable, read_document
+from plant.site_sources import MODBUS_COLUMNS, MODBUS_OPTIONAL, OPCUA_COLUMNS, OPCUA_OPTIONAL, SourceRow, parse_calculated, parse_modbus, parse_opcua
 from plant.site_table import read_table
 from plant.site_tags import TAG_COLUMNS, parse_tags
 
@@ -58,7 +58,8 @@ def parse_site(texts: Mapping[str, str | None], problems: list[Problem]) -> Site
     """
     before = len(problems)
     name = _site_name(texts, problems)
-    devices = _devices(texts, problems)
+    document = _devices_document(texts, problems)
+    devices = None if document is None else parse_devices(document)
     sources, all_sources_read = _sources(texts, devices, problems)
     text = _required(TAGS, f"write it with the header {','.join(TAG_COLUMNS)}", texts, problems)
     if text is None:
@@ -69,6 +70,8 @@ def parse_site(texts: Mapping[str, str | None], problems: list[Problem]) -> Site
     tags = parse_tags(table.rows, {row.tag: row.source for row in sources})
     check_devices(tags, devices)
     check_sources(tags, sources, devices, all_tags_read=table.is_whole, all_sources_read=all_sources_read)
+    if document is not None and devices is not None and table.is_whole:
+        check_heartbeats(tags, devices, document)
     if len(problems) > before or name is None or devices is None:
         return None
     known = {name: device for name, device in devices.items() if device is not None}
@@ -109,10 +112,9 @@ def _site_name(texts: Mapping[str, str | None], problems: list[Problem]) -> str 
     return document.string("name", '"Reference plant"')
 
 
-def _devices(texts: Mapping[str, str | None], problems: list[Problem]) -> Mapping[str, Device | None] | None:
+def _devices_document(texts: Mapping[str, str | None], problems: list[Problem]) -> TomlTable | None:
     text = _required(DEVICES, "write a table [devices.NAME] for each device into it", texts, problems)
-    document = None if text is None else read_document(DEVICES, text, problems)
-    return None if document is None else parse_devices(document)
+    return None if text is None else read_document(DEVICES, text, problems)
 
 
 def _sources(texts: Mapping[str, str | None], devices: Mapping[str, Device | None] | None, problems: list[Problem]) -> tuple[list[SourceRow], bool]:
@@ -120,9 +122,12 @@ def _sources(texts: Mapping[str, str | None], devices: Mapping[str, Device | Non
     rows: list[SourceRow] = []
     all_read = None not in {texts.get(name, "") for name in (MODBUS, OPCUA, CALCULATED)}
     kinds = {type(device) for device in (devices or {}).values()}
-    for name, columns, parse, kind in ((MODBUS, MODBUS_COLUMNS, parse_modbus, ModbusDevice), (OPCUA, OPCUA_COLUMNS, parse_opcua, OpcuaDevice)):
+    for name, columns, optional, parse, kind in (
+        (MODBUS, MODBUS_COLUMNS, MODBUS_OPTIONAL, parse_modbus, ModbusDevice),
+        (OPCUA, OPCUA_COLUMNS, OPCUA_OPTIONAL, parse_opcua, OpcuaDevice),
+    ):
         if (text := texts.get(name)) is not None:
-            table = read_table(name, text, columns, problems)
+            table = read_table(name, text, columns, problems, optional=optional)
             rows += parse(table.rows)
             all_read &= table.is_whole
         elif name not in texts and kind in kinds:

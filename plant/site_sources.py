@@ -5,13 +5,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from plant.device import ByteOrder, ClockOffset, Device, Encoding, Expression, LinkLost, ModbusAddress, ModbusTable, OpcuaAddress, Source
+from plant.device import (
+    ByteOrder,
+    ClockOffset,
+    Deadband,
+    DeadbandKind,
+    Device,
+    Encoding,
+    Expression,
+    LinkLost,
+    ModbusAddress,
+    ModbusTable,
+    OpcuaAddress,
+    Source,
+)
 from plant.expression import check_expression, is_variable
 from plant.site_document import TomlTable
-from plant.site_table import Row
+from plant.site_table import Row, number_of
 
 MODBUS_COLUMNS: Final = ("tag", "table", "address", "encoding", "order", "length", "bit", "scale", "offset")
+MODBUS_OPTIONAL: Final = ("no_value", "clamp")
 OPCUA_COLUMNS: Final = ("tag", "node")
+OPCUA_OPTIONAL: Final = ("index", "sampling_ms", "queue_size", "deadband", "method_of")
 LONGEST_STRING: Final = 123
 """Registers of one write request (MODBUS Application Protocol V1.1b3, 6.12): a string is written whole or not at all."""
 
@@ -57,11 +72,14 @@ def _modbus_address(row: Row) -> ModbusAddress | None:
     bit = row.integer("bit", 0, 15)
     scale = row.number("scale")
     offset = row.number("offset")
+    no_value = row.number("no_value")
+    clamp = _flag(row, "clamp")
     if scale is not None and scale <= 0:
         row.report("scale", f"{scale:g} is not above 0", "write a positive factor; blank is 1")
     if len(row.problems) > before or table is None or address is None or encoding is None:
         return None
-    place = ModbusAddress(table, address, encoding, order, _length(encoding, length), bit, 1.0 if scale is None else scale, offset or 0.0)
+    plain_scale = 1.0 if scale is None else scale
+    place = ModbusAddress(table, address, encoding, order, _length(encoding, length), bit, plain_scale, offset or 0.0, no_value, clamp)
     _check_address(row, place, length)
     return place if len(row.problems) == before else None
 
@@ -94,6 +112,10 @@ def _check_address(row: Row, place: ModbusAddress, length: int | None) -> None:
         row.report("bit", f"{place.encoding} has no bit", "leave it blank, or write the encoding bit")
     if place.encoding in {Encoding.BIT, Encoding.STRING} and (place.scale, place.offset) != (1.0, 0.0):
         row.report("scale", f"{place.encoding} cannot be scaled", "leave scale and offset blank")
+    if place.encoding in {Encoding.BIT, Encoding.STRING} and place.no_value is not None:
+        row.report("no_value", f"every {place.encoding} is a value", "leave it blank")
+    if place.encoding in {Encoding.BIT, Encoding.STRING} and place.clamp:
+        row.report("clamp", f"a {place.encoding} has no range", "leave it blank")
 
 
 def _opcua_address(row: Row) -> OpcuaAddress | None:
@@ -103,7 +125,37 @@ def _opcua_address(row: Row) -> OpcuaAddress | None:
     if _NODE.fullmatch(node) is None:
         row.report("node", f"{node!r} names no node by namespace URI", "write nsu=URI;s=NAME (or i=, g=, b=): indices move when a server restarts")
         return None
-    return OpcuaAddress(node)
+    before = len(row.problems)
+    index = row.integer("index", 0, 2**31 - 1)
+    sampling = row.integer("sampling_ms", 0, 86_400_000)
+    queue_size = row.integer("queue_size", 1, 1_000_000)
+    deadband = _deadband(row)
+    method_of = row.text("method_of") or None
+    if method_of is not None and _NODE.fullmatch(method_of) is None:
+        row.report("method_of", f"{method_of!r} names no object by namespace URI", "write nsu=URI;s=NAME (or i=, g=, b=) of the object that has the method")
+    if method_of is not None and any(one is not None for one in (index, sampling, queue_size, deadband)):
+        row.report("method_of", "a method is called, not watched", "leave index, sampling_ms, queue_size and deadband blank")
+    if len(row.problems) > before:
+        return None
+    return OpcuaAddress(node, index, None if sampling is None else float(sampling), queue_size, deadband, method_of)
+
+
+def _deadband(row: Row) -> Deadband | None:
+    """``0.5`` in the units of the node, ``2%`` of its range."""
+    text = row.text("deadband")
+    if not text:
+        return None
+    kind = DeadbandKind.PERCENT if text.endswith("%") else DeadbandKind.ABSOLUTE
+    value = number_of(text.removesuffix("%").rstrip())
+    if value is None or value <= 0 or (kind is DeadbandKind.PERCENT and value > 100):
+        row.report("deadband", f"{text!r} is no deadband", "write a number above 0 in the units of the node, or a part of its range as in 2%")
+        return None
+    return Deadband(kind, value)
+
+
+def _flag(row: Row, field: str) -> bool:
+    """Blank is no."""
+    return bool(row.text(field)) and bool(row.flag(field))
 
 
 def _calculated(table: TomlTable, devices: Mapping[str, Device | None] | None) -> Source | None:

@@ -56,10 +56,10 @@ class Row:
         text = self.cells[field]
         if not text:
             return None
-        if _NUMBER.fullmatch(text) is None or not math.isfinite(float(text)):
+        number = number_of(text)
+        if number is None:
             self.report(field, f"{text!r} is no number", "write a finite number with a decimal point, as in 12.5")
-            return None
-        return float(text)
+        return number
 
     def choice(self, field: str, kind: type[_Choice]) -> _Choice | None:
         """Member of an enumeration by its value; ``None`` if blank or bad."""
@@ -80,6 +80,11 @@ class Row:
         return text == "1"
 
 
+def number_of(text: str) -> float | None:
+    """The finite number that ``text`` writes with a decimal point, or ``None``."""
+    return float(text) if _NUMBER.fullmatch(text) is not None and math.isfinite(float(text)) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Rows of a table; ``is_whole`` unless some of its text could not be read as rows, so that what seems to be missing may only be unread."""
@@ -88,8 +93,8 @@ class Table:
     is_whole: bool
 
 
-def read_table(file: str, text: str, columns: Sequence[str], problems: list[Problem]) -> Table:
-    """A CSV table that has exactly ``columns``, in any order. Rows whose cells are all blank are passed over."""
+def read_table(file: str, text: str, columns: Sequence[str], problems: list[Problem], *, optional: Sequence[str] = ()) -> Table:
+    """A CSV table that has all of ``columns`` and any of ``optional``, in any order; an absent one is blank. Rows of blank cells are passed over."""
     before = len(problems)
     records = _records(file, text, problems)
     if not records:
@@ -97,14 +102,14 @@ def read_table(file: str, text: str, columns: Sequence[str], problems: list[Prob
             problems.append(Problem(file, None, None, "is empty", f"write the header: {','.join(columns)}"))
         return Table([], is_whole=False)
     header_line, header = records[0]
-    if not _header_is_whole(file, header_line, header, columns, problems):
+    if not _header_is_whole(file, header_line, header, columns, optional, problems):
         return Table([], is_whole=False)
     rows: list[Row] = []
     for line, cells in records[1:]:
         if len(cells) != len(header):
             problems.append(Problem(file, line, None, f"has {len(cells)} cells, and the header {len(header)}", "quote a text that holds a comma"))
             continue
-        rows.append(Row(file, line, dict(zip(header, cells, strict=True)), problems))
+        rows.append(Row(file, line, dict.fromkeys(optional, "") | dict(zip(header, cells, strict=True)), problems))
     return Table(rows, is_whole=len(problems) == before)
 
 
@@ -124,15 +129,16 @@ def _records(file: str, text: str, problems: list[Problem]) -> list[tuple[int, l
     return records
 
 
-def _header_is_whole(file: str, line: int, header: Sequence[str], columns: Sequence[str], problems: list[Problem]) -> bool:
+def _header_is_whole(file: str, line: int, header: Sequence[str], columns: Sequence[str], optional: Sequence[str], problems: list[Problem]) -> bool:
     before = len(problems)
+    known = ",".join((*columns, *optional))
     if len(header) == 1 and re.search(r"[;\t]", header[0]):
         problems.append(Problem(file, line, None, "the cells are not separated by commas", "save the sheet as comma-separated values"))
         return False
-    for column in columns:
-        if header.count(column) != 1:
+    for column in (*columns, *optional):
+        if header.count(column) != 1 and not (column in optional and column not in header):
             how = "is missing" if column not in header else "stands there twice"
-            problems.append(Problem(file, line, column, f"column {column!r} {how}", f"the columns are {','.join(columns)}"))
-    unknown = sorted(set(header) - set(columns))
-    problems += [Problem(file, line, column or None, f"unknown column {column!r}", f"the columns are {','.join(columns)}") for column in unknown]
+            problems.append(Problem(file, line, column, f"column {column!r} {how}", f"the columns are {known}"))
+    unknown = sorted(set(header) - set(columns) - set(optional))
+    problems += [Problem(file, line, column or None, f"unknown column {column!r}", f"the columns are {known}") for column in unknown]
     return len(problems) == before

@@ -8,7 +8,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from plant.device import Encoding, ModbusAddress, ModbusDevice, ModbusTable
+from plant.device import Encoding, ModbusAddress, ModbusDevice, ModbusTable, TcpLine
 from plant.site import Site
 from plant.tag import DataType as TagType
 from plant.tag import Tag
@@ -43,7 +43,7 @@ class ModbusTestDevice:
 
     @property
     def device(self) -> ModbusDevice:
-        return ModbusDevice("MB-TST-01", "SEP", "127.0.0.1", self.port, UNIT, timeout=1.0)
+        return ModbusDevice("MB-TST-01", "SEP", TcpLine("127.0.0.1", self.port), UNIT, timeout=1.0)
 
     @property
     def site(self) -> Site:

@@ -12,7 +12,7 @@ from monazite.atomic_file import write_atomically
 from monazite.service import ServiceContext
 from monazite.settings import Settings
 from monazite.site_of import site_of
-from plant import ConfigurationError, ModbusDevice, Problem, Site
+from plant import ConfigurationError, Device, ModbusDevice, Problem, Site, TcpLine
 from simulators import SimulatedPlant
 
 
@@ -39,4 +39,11 @@ def ports_of(site: Site, settings: Settings) -> Mapping[str, int]:
     known = settings.device_endpoints is not None and settings.device_endpoints.exists()
     if settings.simulator_ports == "free" and not known:
         return dict.fromkeys(site.devices, 0)
-    return {name: device.port if isinstance(device, ModbusDevice) else urlsplit(device.url).port or 4840 for name, device in site.devices.items()}
+    return {name: _port_of(device) for name, device in site.devices.items()}
+
+
+def _port_of(device: Device) -> int:
+    """A simulator listens where its device does; that of a serial line on any free port."""
+    if isinstance(device, ModbusDevice):
+        return device.line.port if isinstance(device.line, TcpLine) else 0
+    return urlsplit(device.url).port or 4840

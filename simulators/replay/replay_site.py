@@ -8,7 +8,7 @@ from typing import Final, Literal
 import numpy as np
 
 from plant.batch import Float64Column
-from plant.device import Device, Encoding, ModbusAddress, ModbusDevice, ModbusTable, OpcuaAddress, OpcuaDevice, Source
+from plant.device import Device, Encoding, ModbusAddress, ModbusDevice, ModbusTable, OpcuaAddress, OpcuaDevice, OpcuaSecurity, Source, TcpLine
 from plant.errors import ConfigurationError, Problem
 from plant.site import Site
 from plant.tag import AlarmLimits, DataType, Kind, Tag
@@ -61,8 +61,8 @@ def device_name(stem: str) -> str:
 
 def _device(name: str, protocol: Protocol, number: int) -> Device:
     if protocol == "modbus":
-        return ModbusDevice(name, AREA, _HOST, _MODBUS_PORT + number, _UNIT_ID, max_gap=0)
-    return OpcuaDevice(name, AREA, f"opc.tcp://{_HOST}:{_OPCUA_PORT + number}", _PUBLISHING_INTERVAL)
+        return ModbusDevice(name, AREA, TcpLine(_HOST, _MODBUS_PORT + number), _UNIT_ID, max_gap=0)
+    return OpcuaDevice(name, AREA, f"opc.tcp://{_HOST}:{_OPCUA_PORT + number}", _PUBLISHING_INTERVAL, security=OpcuaSecurity.none())
 
 
 def _tags(stem: str, device: str, recording: Recording, protocol: Protocol, first_id: int, scan_ms: int) -> Iterator[Tag]:

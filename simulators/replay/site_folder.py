@@ -2,17 +2,19 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from plant.device import Device, Encoding, ModbusAddress, ModbusDevice, OpcuaAddress
+from plant.device import DeadbandKind, Encoding, ModbusAddress, OpcuaAddress
 from plant.site import Site
 from plant.tag import Tag
+from simulators.replay.device_table import device_table, toml
 
 _MODBUS_COLUMNS: Final = ("tag", "table", "address", "encoding", "order", "length", "bit", "scale", "offset")
+_MODBUS_OPTIONAL: Final = ("no_value", "clamp")
 _OPCUA_COLUMNS: Final = ("tag", "node")
+_OPCUA_OPTIONAL: Final = ("index", "sampling_ms", "queue_size", "deadband", "method_of")
 # fmt: off
 _TAG_COLUMNS: Final = (
     "id", "tag", "area", "unit", "description", "kind", "datatype", "eu", "lo", "hi", "normal", "device", "scan_ms", "deadband",
@@ -26,45 +28,34 @@ Cell = str | int | float | None
 def write_site(site: Site, folder: Path) -> None:
     """Writes ``site`` into ``folder``, which is made if need be; files of a site that lie there are replaced.
 
-    Devices must have the endpoints at which they are found. For a site whose tags all have an address on the wire.
+    Devices must have the endpoints at which they are found. For a site whose tags all have an address on the wire, with settings as ``load_site`` gives them:
+    it then gives an equal site for the folder.
 
     Raises:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     modbus = [_modbus_row(tag.name, tag.source) for tag in site.tags if isinstance(tag.source, ModbusAddress)]
-    opcua = [(tag.name, tag.source.node) for tag in site.tags if isinstance(tag.source, OpcuaAddress)]
+    opcua = [_opcua_row(tag.name, tag.source) for tag in site.tags if isinstance(tag.source, OpcuaAddress)]
     texts = {
-        "site.toml": f"name = {_quoted(site.name)}\n",
-        "devices.toml": "\n".join(_device_table(device) for device in site.devices.values()),
+        "site.toml": f"name = {toml(site.name)}\n",
+        "devices.toml": "\n".join(device_table(device) for device in site.devices.values()),
         "tags.csv": _table(_TAG_COLUMNS, map(_tag_row, site.tags)),
-        "modbus.csv": _table(_MODBUS_COLUMNS, modbus),
-        "opcua.csv": _table(_OPCUA_COLUMNS, opcua),
+        "modbus.csv": _table(_MODBUS_COLUMNS, modbus, _MODBUS_OPTIONAL),
+        "opcua.csv": _table(_OPCUA_COLUMNS, opcua, _OPCUA_OPTIONAL),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _device_table(device: Device) -> str:
-    lines = [f"[devices.{device.name}]", f"protocol = {_quoted(device.protocol)}", f"area = {_quoted(device.area)}"]
-    if isinstance(device, ModbusDevice):
-        lines += [f"host = {_quoted(device.host)}", f"port = {device.port}", f"unit_id = {device.unit_id}"]
-        lines += [f"max_registers = {device.max_registers}", f"max_bits = {device.max_bits}", f"max_gap = {device.max_gap}"]
-    else:
-        lines += [f"url = {_quoted(device.url)}", f"publishing_interval = {device.publishing_interval}"]
-    return "\n".join([*lines, f"timeout = {device.timeout}", ""])
-
-
-def _quoted(text: str) -> str:
-    """A TOML basic string; JSON writes the same escapes."""
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], optional: Sequence[str] = ()) -> str:
+    """Cells of a row are those of ``columns`` and then of ``optional``, of which a column that is blank throughout is left out."""
+    cells = [["" if cell is None else _cell(cell) for cell in row] for row in rows]
+    kept = [*range(len(columns)), *(place for place in range(len(columns), len(columns) + len(optional)) if any(row[place] for row in cells))]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(["" if cell is None else _cell(cell) for cell in row] for row in rows)
+    writer.writerow([(*columns, *optional)[place] for place in kept])
+    writer.writerows([row[place] for place in kept] for row in cells)
     return text.getvalue()
 
 
@@ -82,4 +73,12 @@ def _tag_row(tag: Tag) -> Sequence[Cell]:
 
 def _modbus_row(name: str, address: ModbusAddress) -> Sequence[Cell]:
     length = address.length if address.encoding is Encoding.STRING else None
-    return (name, address.table, address.address, address.encoding, address.order, length, address.bit, address.scale, address.offset)
+    place = (name, address.table, address.address, address.encoding, address.order, length, address.bit, address.scale, address.offset)
+    return (*place, address.no_value, 1 if address.clamp else None)
+
+
+def _opcua_row(name: str, address: OpcuaAddress) -> Sequence[Cell]:
+    deadband = None if address.deadband is None else _cell(address.deadband.value)
+    if address.deadband is not None and address.deadband.kind is DeadbandKind.PERCENT:
+        deadband = f"{deadband}%"
+    return (name, address.node, address.index, address.sampling_interval, address.queue_size, deadband, address.method_of)

@@ -12,7 +12,7 @@ from asyncua import Client, ua
 from asyncua.common.subscription import DataChangeNotif
 from pymodbus.client import AsyncModbusTcpClient
 
-from plant.device import ByteOrder, Device, Encoding, ModbusAddress, ModbusDevice, ModbusTable, OpcuaAddress, OpcuaDevice
+from plant.device import ByteOrder, Device, Encoding, ModbusAddress, ModbusDevice, ModbusTable, OpcuaAddress, OpcuaDevice, TcpLine
 from plant.quality import Quality
 from plant.site import Site
 from plant.site_loader import reference_site
@@ -307,7 +307,8 @@ async def test_the_reference_plant_answers_on_every_device() -> None:
 
 async def check_modbus(device: ModbusDevice, tags: tuple[Tag, ...]) -> None:
     """Every float of the device, as the stock client decodes it, is near its normal."""
-    client = AsyncModbusTcpClient(device.host, port=device.port, timeout=5)
+    assert isinstance(device.line, TcpLine)
+    client = AsyncModbusTcpClient(device.line.host, port=device.line.port, timeout=5)
     assert await client.connect()
     for tag in tags:
         source = tag.source
@@ -359,7 +360,7 @@ def small_site() -> Site:
             tag = make_tag(len(tags) + 1, name, data_type=data_type, device=device, writable=writable, eu_range=eu_range, source=source, scan_ms=250)
             tags.append(replace(tag, normal=normal))
     devices: dict[str, Device] = {
-        "MB-1": ModbusDevice("MB-1", "PRP", "127.0.0.1", 502, 3),
+        "MB-1": ModbusDevice("MB-1", "PRP", TcpLine("127.0.0.1", 502), 3),
         "PLC-1": OpcuaDevice("PLC-1", "SEP", "opc.tcp://127.0.0.1:4840/plc"),
     }
     return Site("small", devices, tuple(tags))

@@ -2,11 +2,11 @@ import json
 from pathlib import Path
 
 from monazite.endpoints import write_endpoints
-from plant import ModbusDevice, OpcuaDevice, Site
+from plant import ModbusDevice, OpcuaDevice, Site, TcpLine
 
 
 def test_every_address_is_given_as_the_contract_says(tmp_path: Path) -> None:
-    modbus = ModbusDevice("PLC-1", "SX", "127.0.0.1", 5020, 3)
+    modbus = ModbusDevice("PLC-1", "SX", TcpLine("127.0.0.1", 5020), 3)
     opcua = OpcuaDevice("PLC-2", "MG", "opc.tcp://127.0.0.1:4841/plant")
     site = Site("test", {"PLC-1": modbus, "PLC-2": opcua}, [])
     file = tmp_path / "endpoints.json"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plant.device import ByteOrder, ClockOffset, Encoding, Expression, LinkLost, ModbusAddress, ModbusDevice, ModbusTable, OpcuaAddress, OpcuaDevice
+from plant.device import ByteOrder, ClockOffset, Encoding, Expression, LinkLost, ModbusAddress, ModbusDevice, ModbusTable, OpcuaAddress, OpcuaDevice, TcpLine
 from plant.errors import Problem
 from plant.site_loader import load_site, parse_site
 from plant.tag import AlarmLimits, DataType, Kind, Priority
@@ -24,7 +24,7 @@ def test_a_valid_folder_becomes_a_site(tmp_path: Path) -> None:
     site = load_site(write_site(tmp_path))
     assert site.name == "Small site"
     assert site.devices == {
-        "MB-SEP-01": ModbusDevice("MB-SEP-01", "SEP", "10.20.3.11", 502, 8, max_registers=20),
+        "MB-SEP-01": ModbusDevice("MB-SEP-01", "SEP", TcpLine("10.20.3.11", 502), 8, max_registers=20),
         "PLC-SEP-01": OpcuaDevice("PLC-SEP-01", "SEP", "opc.tcp://10.20.3.21:4840"),
     }
     assert [tag.id for tag in site.tags] == list(range(1, 13))
@@ -149,7 +149,7 @@ def test_a_device_may_have_no_tags(tmp_path: Path) -> None:
     spare = '[devices.MB-SEP-02]\nprotocol = "modbus"\narea = "SEP"\nhost = "::1"\nport = 1502\nunit_id = 255\ntimeout = 2\n'
     (tmp_path / "devices.toml").write_text(SMALL_SITE["devices.toml"] + spare)
     site = load_site(tmp_path)
-    assert site.devices["MB-SEP-02"] == ModbusDevice("MB-SEP-02", "SEP", "::1", 1502, 255, timeout=2.0)
+    assert site.devices["MB-SEP-02"] == ModbusDevice("MB-SEP-02", "SEP", TcpLine("::1", 1502), 255, timeout=2.0)
     assert site.tags_on_wire("MB-SEP-02") == ()
 
 

@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from plant import times
-from plant.device import ModbusDevice
+from plant.device import ModbusDevice, TcpLine
 from plant.event import Event
 from plant.link import LinkState
 from plant.quality import Quality
@@ -81,7 +81,7 @@ def test_what_is_kept_is_numbered_without_a_hole_and_bounded(hub: LiveHub) -> No
 
 def test_values_of_a_silent_gateway_are_in_doubt_and_then_bad(registry: CollectorRegistry) -> None:
     now = [0.0]
-    device = ModbusDevice("PLC-SEP-01", "SEP", "127.0.0.1", 502, 1)
+    device = ModbusDevice("PLC-SEP-01", "SEP", TcpLine("127.0.0.1", 502), 1)
     hub = LiveHub(Site("Test", {device.name: device}, TAGS), registry, lambda: now[0])
     hub.heal(batch_of([(1, 10, 5.0, 0), (2, 10, float("nan"), Quality.BAD_SENSOR_FAILURE)]))
 
@@ -105,7 +105,7 @@ def test_values_of_a_silent_gateway_are_in_doubt_and_then_bad(registry: Collecto
 
 
 def test_a_device_of_which_nobody_speaks_is_down() -> None:
-    hub = LiveHub(Site("Test", {"MB-SEP-01": ModbusDevice("MB-SEP-01", "SEP", "127.0.0.1", 502, 1)}, ()), CollectorRegistry())
+    hub = LiveHub(Site("Test", {"MB-SEP-01": ModbusDevice("MB-SEP-01", "SEP", TcpLine("127.0.0.1", 502), 1)}, ()), CollectorRegistry())
     status = hub.devices()["MB-SEP-01"]
     assert (status.state, status.last_error) == (LinkState.DOWN, "no gateway has spoken of it yet")
     assert abs(times.now() - status.since) < 60 * times.MICROSECONDS

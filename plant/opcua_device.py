@@ -1,0 +1,88 @@
+"""An OPC UA server as a device of the site: its address, how messages are protected, and who the gateway is to it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit, urlunsplit
+
+from plant.heartbeat import Heartbeat
+
+
+class SecurityPolicy(StrEnum):
+    """OPC UA Part 7, 6.6. The policies built on SHA-1 (Basic128Rsa15, Basic256) are deprecated and not spoken.
+
+    ``AUTO``: the strongest of the others that the server offers, never ``NONE``.
+    """
+
+    AUTO = "auto"
+    NONE = "None"
+    BASIC256_SHA256 = "Basic256Sha256"
+    AES128_SHA256_RSA_OAEP = "Aes128Sha256RsaOaep"
+    AES256_SHA256_RSA_PSS = "Aes256Sha256RsaPss"
+
+
+class MessageSecurity(StrEnum):
+    """MessageSecurityMode of OPC UA Part 4, 7.20."""
+
+    SIGN = "Sign"
+    SIGN_AND_ENCRYPT = "SignAndEncrypt"
+
+
+@dataclass(frozen=True, slots=True)
+class OpcuaSecurity:
+    """``mode`` means nothing with the policy ``NONE``, under which everybody on the network can read and change what is sent."""
+
+    policy: SecurityPolicy = SecurityPolicy.AUTO
+    mode: MessageSecurity = MessageSecurity.SIGN_AND_ENCRYPT
+
+    @classmethod
+    def none(cls) -> "OpcuaSecurity":
+        return cls(SecurityPolicy.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedUser:
+    """``password_file`` is the absolute path of a file whose first line is the password: secrets stay out of a site's files."""
+
+    name: str
+    password_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateUser:
+    """A user known by a certificate: absolute paths of the certificate (PEM or DER) and its private key (PEM)."""
+
+    certificate: str
+    key: str
+
+
+OpcuaUser = NamedUser | CertificateUser
+
+
+@dataclass(frozen=True, slots=True)
+class OpcuaDevice:
+    """An OPC UA server. ``publishing_interval`` and ``timeout`` are seconds.
+
+    ``user`` ``None`` is anonymous. With ``polling`` values are read every scan period, without a subscription. With ``history`` what the server kept
+    during an outage is fetched after it. ``heartbeat``: see ``plant.heartbeat``.
+    """
+
+    name: str
+    area: str
+    url: str
+    publishing_interval: float = 0.25
+    timeout: float = 4.0
+    security: OpcuaSecurity = OpcuaSecurity()
+    user: OpcuaUser | None = None
+    polling: bool = False
+    history: bool = True
+    heartbeat: Heartbeat | None = None
+
+    @property
+    def protocol(self) -> str:
+        return "opcua"
+
+    @property
+    def endpoint(self) -> str:
+        """The URL without user and password: this is what logs and people see."""
+        parts = urlsplit(self.url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
