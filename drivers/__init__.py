@@ -2,7 +2,19 @@
 
 from drivers.backoff import Backoff
 from drivers.link import DeviceLink
+from drivers.loss_account import LossAccount
 from drivers.metrics import DriverMetricFamilies, DriverMetrics
-from drivers.session import OpenSession, Session, WriteOutcome, WriteStatus
+from drivers.session import OpenSession, Session, SilentUnit, WriteOutcome, WriteStatus
 
-__all__ = ["Backoff", "DeviceLink", "DriverMetricFamilies", "DriverMetrics", "OpenSession", "Session", "WriteOutcome", "WriteStatus"]
+__all__ = [
+    "Backoff",
+    "DeviceLink",
+    "DriverMetricFamilies",
+    "DriverMetrics",
+    "LossAccount",
+    "OpenSession",
+    "Session",
+    "SilentUnit",
+    "WriteOutcome",
+    "WriteStatus",
+]

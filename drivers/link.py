@@ -2,13 +2,17 @@
 
 Rules:
 
-1. A lost session is one Bad sample for every tag, with the time of loss; never the last good value again. Said once a loss.
+1. A lost session is one Bad sample for every tag, with the time of loss, which is that of the last sign of life; never the last good value again.
+   Said once a loss.
 2. The link is tried again for ever, with a capped and jittered wait that starts over after a session that held for some seconds: a device that takes
-   every session and drops it is not flooded with them.
+   every session and drops it is not flooded with them. A unit that is silent on a line that it shares is tried seldom: others pay for each try.
 3. There is one session at a time; the old one is closed, within a deadline, before the next is opened.
 4. What the link itself says of a tag bears the device's time, by its clock offset, and is later than all the device said; ``Resumption`` has the way back.
 5. A source time that cannot be is set right (``plant.source_time``) before anything is made of it.
 6. A write goes out only while a session is open, once, and never later than its deadline.
+7. A device whose heartbeat stands still is Bad though the link is up: what it goes on sending is held back, one value a tag, until the heartbeat moves.
+8. What was missed in an outage is asked of the device's own history, where it keeps one, beside what is live.
+9. A fault of ours in a session costs this device its session and no other device anything: ``drivers.shelter``.
 """
 
 import asyncio
@@ -22,14 +26,19 @@ from typing import Final, Generic, TypeVar
 import numpy as np
 
 from drivers.backoff import Backoff
+from drivers.heartbeat_watch import HeartbeatWatch
+from drivers.loss_account import LossAccount
 from drivers.metrics import DriverMetrics
 from drivers.resumption import Resumption
-from drivers.session import OpenSession, Session, WriteOutcome, WriteStatus
+from drivers.session import OpenSession, Session, SilentUnit, WriteOutcome, WriteStatus
+from drivers.shelter import Shelter
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.command import CommandValue
+from plant.current_values import CurrentValues
 from plant.device import Device
 from plant.errors import DeviceProtocolError, DeviceUnreachable
+from plant.ledger import GapCause
 from plant.link import DeviceStatus, LinkState
 from plant.quality import Quality
 from plant.source_time import FURTHEST_AHEAD, count_ahead, set_right
@@ -40,6 +49,9 @@ _log = logging.getLogger(__name__)
 _OPEN_DEADLINE: Final = 15.0
 _CLOSE_DEADLINE: Final = 3.0
 _STEADY_AFTER: Final = 5.0
+_HEARTBEAT_PERIOD: Final = 0.5
+_OVERFLOW_OVER_AFTER: Final = 10 * times.MICROSECONDS
+_SILENT_UNIT: Final = Backoff(first=10.0, cap=30.0, floor=5.0)
 
 DeviceT = TypeVar("DeviceT", bound=Device)
 
@@ -56,6 +68,7 @@ class DeviceLink(Generic[DeviceT]):
         on_status: Callable[[DeviceStatus], None],
         metrics: DriverMetrics,
         *,
+        account: LossAccount | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], int] = times.now,
     ) -> None:
@@ -65,25 +78,36 @@ class DeviceLink(Generic[DeviceT]):
         self._publish = publish
         self._on_status = on_status
         self._metrics = metrics
+        self._account = account
+        self._shelter = Shelter(device, metrics)
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._session: Session | None = None
         self._sessions_opened = 0
         self._opened_at = 0
+        self._heard: int | None = None
         self._clock_offset = 0
         self._latest = 0
+        self._lost_from: int | None = None
         self._resumption: Resumption | None = None
+        self._heartbeat = _watch_of(device, tags)
+        self._held: CurrentValues | None = None
+        self._overflows = 0
+        self._overflow_seen: int | None = None
         self._status = DeviceStatus(device.name, device.protocol, device.endpoint, LinkState.CONNECTING, clock())
 
     @property
     def status(self) -> DeviceStatus:
         """State of the link, with latency and clock offset as they are now."""
         if self._session is None:
-            return self._status
-        return replace(self._status, latency=self._session.latency, clock_offset=self._session.clock_offset)
+            return replace(self._status, last_heard=self._heard)
+        told = replace(self._status, latency=self._session.latency, clock_offset=self._session.clock_offset, last_heard=self._heard)
+        trouble = self._session.trouble if told.state is LinkState.UP else None
+        return told if trouble is None else replace(told, state=LinkState.DEGRADED, last_error=trouble)
 
-    def go_on_from_loss(self) -> None:
-        """Before ``run``: the link was lost already, and its tags are Bad since some time that is not known here."""
+    def go_on_from_loss(self, since: int | None = None) -> None:
+        """Before ``run``: the link was lost already, ``since`` then (source time, UTC microseconds) or some time that is not known here."""
+        self._lost_from = since
         self._resumption = Resumption([tag.id for tag in self._tags], None)
 
     async def run(self) -> None:
@@ -93,7 +117,7 @@ class DeviceLink(Generic[DeviceT]):
             begun = time.monotonic()
             delivered, error = await self._one_session()
             failures = 1 if delivered and time.monotonic() - begun >= _STEADY_AFTER else failures + 1
-            wait = self._backoff.wait(failures)
+            wait = (_SILENT_UNIT if isinstance(error, SilentUnit) else self._backoff).wait(failures)
             if delivered or failures == 1:
                 _log.warning("%s at %s: %s; trying again for ever, first in %.1f s", self._device.name, self._device.endpoint, error, wait)
             if self._status.state is not LinkState.DOWN:
@@ -106,22 +130,28 @@ class DeviceLink(Generic[DeviceT]):
         """Whether the session brought anything, and what ended it."""
         delivered = False
         session: Session | None = None
+        beside: list[asyncio.Task[None]] = []
         self._opened_at = self._clock()
         try:
             session = await self._open()
-            async with aclosing(session.batches()) as batches:
+            async with aclosing(self._shelter.batches(session)) as batches:
                 async for batch in batches:
                     if not delivered:
                         delivered = True
-                        self._opened(session)
-                    self._metrics.received(self._clock() / times.MICROSECONDS)
+                        beside = self._opened(session)
+                    self._heard = self._clock()
+                    self._metrics.received(self._heard / times.MICROSECONDS)
+                    await self._note_overflow(session)
                     await self._forward(batch)
         except (DeviceUnreachable, DeviceProtocolError) as error:
             return delivered, error
         finally:
             self._note_clock_offset()
             self._session = None
+            await _end(beside)
             if session is not None:
+                if delivered:
+                    self._heard = max(self._heard or 0, session.last_heard)
                 await _close(session, self._device.name)
         return delivered, DeviceUnreachable("the session ended")
 
@@ -133,14 +163,89 @@ class DeviceLink(Generic[DeviceT]):
         if ahead := count_ahead(batch, now):
             self._metrics.set_right(ahead)
             batch = set_right(batch, now)
+        has_moved = self._heartbeat is not None and self._heartbeat.see(batch, time.monotonic())
+        if self._held is not None:
+            self._held.update(batch)
+            if has_moved:
+                await self._runs_again(self._held, now)
+            return
+        await self._publish_known(batch, self._opened_at)
+
+    async def _publish_known(self, batch: Batch, known_from: int) -> None:
         latest = int(batch.time.max())
         if self._resumption is not None:
             self._note_clock_offset()
-            batch = self._resumption.complete(batch, self._at_device(self._opened_at))
+            batch = self._resumption.complete(batch, self._at_device(known_from))
             if self._resumption.is_complete:
                 self._resumption = None
         self._latest = max(self._latest, latest)
         await self._publish(batch)
+
+    async def _watch_heartbeat(self, heartbeat: HeartbeatWatch) -> None:
+        while True:
+            left = heartbeat.left(time.monotonic())
+            if left <= 0 and self._held is None:
+                await self._stopped()
+            await asyncio.sleep(max(left, _HEARTBEAT_PERIOD))
+
+    async def _stopped(self) -> None:
+        """The link is up and the PLC does not run."""
+        heartbeat = self._device.heartbeat
+        assert heartbeat is not None
+        reason = f"its heartbeat {heartbeat.tag} has not moved for {heartbeat.within:g} s: the PLC does not run"
+        _log.warning("%s at %s: %s", self._device.name, self._device.endpoint, reason)
+        self._held = CurrentValues(self._tags)
+        self._metrics.stopped(True)
+        self._enter(LinkState.DEGRADED, reason)
+        await self._say_bad(GapCause.DEVICE_STOPPED, self._clock() - round(heartbeat.within * times.MICROSECONDS), Quality.BAD_OUT_OF_SERVICE)
+
+    async def _runs_again(self, held: CurrentValues, now: int) -> None:
+        _log.info("%s at %s: the heartbeat moves again", self._device.name, self._device.endpoint)
+        self._held = None
+        self._metrics.stopped(False)
+        self._enter(LinkState.UP, None)
+        if self._account is not None:
+            self._account.regained(GapCause.DEVICE_STOPPED, self._at_device(now))
+        for batch in held.of([tag.id for tag in self._tags]):
+            if len(batch):
+                await self._publish_known(batch, now)
+
+    async def _note_overflow(self, session: Session) -> None:
+        """Rows of the ledger for what overflowed in the device: one for as long as it goes on."""
+        if session.overflows > self._overflows:
+            if self._overflow_seen is None and self._account is not None:
+                self._account.lost(GapCause.QUEUE_OVERFLOW, self._latest)
+            self._overflow_seen = self._clock()
+        elif self._overflow_seen is not None and self._clock() - self._overflow_seen > _OVERFLOW_OVER_AFTER:
+            self._end_overflow()
+        self._overflows = session.overflows
+
+    def _end_overflow(self) -> None:
+        if self._overflow_seen is not None:
+            if self._account is not None:
+                self._account.regained(GapCause.QUEUE_OVERFLOW, self._overflow_seen + self._clock_offset)
+            self._overflow_seen = None
+
+    async def _recover(self, session: Session, start: int, end: int) -> None:
+        """Fetches what the device kept of the outage."""
+
+        async def take(batch: Batch) -> None:
+            if self._account is not None and len(batch):
+                self._metrics.recovered(len(batch))
+                await self._account.take_history(batch)
+
+        try:
+            with self._shelter.around("reading its history"):
+                is_whole = await session.recover(start, end, take)
+        except asyncio.CancelledError:
+            self._lost_from = start  # the session ended before: the next one fetches this outage too
+            raise
+        except (DeviceUnreachable, DeviceProtocolError, TimeoutError) as error:
+            _log.warning("%s at %s: its history of the outage could not be read: %s", self._device.name, self._device.endpoint, error)
+            return
+        if is_whole and self._account is not None:
+            _log.info("%s at %s: the outage was filled from its own history", self._device.name, self._device.endpoint)
+            self._account.recovered(GapCause.LINK_LOST, start)
 
     def _note_clock_offset(self) -> None:
         if self._session is not None and self._session.clock_offset is not None:
@@ -154,32 +259,61 @@ class DeviceLink(Generic[DeviceT]):
     async def _open(self) -> Session:
         try:
             async with asyncio.timeout(_OPEN_DEADLINE):
-                return await self._open_session(self._device, self._tags, self._metrics)
+                with self._shelter.around("connecting"):
+                    return await self._open_session(self._device, self._tags, self._metrics)
         except TimeoutError:
             raise DeviceUnreachable(f"no session within {_OPEN_DEADLINE:g} s") from None
 
-    def _opened(self, session: Session) -> None:
+    def _opened(self, session: Session) -> list[asyncio.Task[None]]:
+        """The session has brought something: the link is up. What runs beside it."""
         self._session = session
         self._sessions_opened += 1
+        self._overflows = 0
         if self._sessions_opened > 1:
             self._metrics.reconnected()
         self._metrics.up(True)
         self._status = replace(self._status, reconnects=max(0, self._sessions_opened - 1))
         self._enter(LinkState.UP, None)
         _log.info("%s at %s: connected", self._device.name, self._device.endpoint)
+        beside: list[asyncio.Task[None]] = []
+        if self._heartbeat is not None:
+            self._heartbeat.begin_anew(time.monotonic())
+            beside.append(asyncio.create_task(self._watch_heartbeat(self._heartbeat)))
+        if self._resumption is not None and self._account is not None:
+            self._note_clock_offset()
+            back_at = self._at_device(self._opened_at)
+            self._account.regained(GapCause.LINK_LOST, back_at)
+            if self._lost_from is not None:
+                beside.append(asyncio.create_task(self._recover(session, self._lost_from, back_at)))
+                self._lost_from = None
+        return beside
 
     async def _lost(self, error: DeviceUnreachable | DeviceProtocolError) -> None:
-        now = self._latest = self._at_device(self._clock())
-        self._resumption = Resumption([tag.id for tag in self._tags], now)
         self._metrics.up(False)
+        self._metrics.stopped(False)
+        self._end_overflow()
+        if self._held is not None:
+            self._held = None
+            if self._account is not None:
+                self._account.regained(GapCause.DEVICE_STOPPED, self._at_device(self._heard or self._clock()))
         self._enter(LinkState.DOWN, str(error))
         quality = Quality.BAD_COMMUNICATION_ERROR if isinstance(error, DeviceProtocolError) else Quality.BAD_NO_COMMUNICATION
+        await self._say_bad(GapCause.LINK_LOST, self._heard or self._clock(), quality)
+
+    async def _say_bad(self, cause: GapCause, since: int, quality: Quality) -> None:
+        """One sample without a value for every tag, ``since`` then by our clock, and the loss in the account."""
+        start = self._latest = self._at_device(since)
+        if cause is GapCause.LINK_LOST and self._lost_from is None:
+            self._lost_from = since + self._clock_offset
+        self._resumption = Resumption([tag.id for tag in self._tags], start)
+        if self._account is not None:
+            self._account.lost(cause, since + self._clock_offset)
         numbers = [tag.id for tag in self._tags if not tag.data_type.is_text]
         texts = [tag.id for tag in self._tags if tag.data_type.is_text]
         if numbers:
-            await self._publish(SampleBatch.of_one_time(numbers, now, np.nan, quality))
+            await self._publish(SampleBatch.of_one_time(numbers, start, np.nan, quality))
         if texts:
-            await self._publish(TextBatch.without_value(texts, now, quality))
+            await self._publish(TextBatch.without_value(texts, start, quality))
 
     def _enter(self, state: LinkState, error: str | None) -> None:
         changed = state is not self._status.state
@@ -191,7 +325,7 @@ class DeviceLink(Generic[DeviceT]):
             clock_offset=self._clock_offset / times.MICROSECONDS if self._clock_offset else self._status.clock_offset,
         )
         if changed:
-            self._on_status(self._status)
+            self._on_status(self.status)
 
     async def write(self, tag: Tag, value: CommandValue, deadline: float) -> WriteOutcome:
         """Writes once, within ``deadline`` seconds. Without a session nothing is sent, and nothing is sent later."""
@@ -201,9 +335,27 @@ class DeviceLink(Generic[DeviceT]):
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {reason}", Quality.BAD_NOT_CONNECTED)
         try:
             async with asyncio.timeout(deadline):
-                return await session.write(tag, value)
+                with self._shelter.around("a write"):
+                    return await session.write(tag, value)
         except TimeoutError:
             return WriteOutcome(WriteStatus.UNKNOWN, f"no answer within {deadline:.1f} s: it may have been written", Quality.BAD_TIMEOUT)
+        except (DeviceUnreachable, DeviceProtocolError) as error:
+            return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {error}", Quality.BAD_INTERNAL_ERROR)
+
+
+def _watch_of(device: Device, tags: Sequence[Tag]) -> HeartbeatWatch | None:
+    if device.heartbeat is None:
+        return None
+    (tag_id,) = (tag.id for tag in tags if tag.name == device.heartbeat.tag)
+    return HeartbeatWatch(tag_id, device.heartbeat.within, time.monotonic())
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
 
 
 async def _close(session: Session, name: str) -> None:

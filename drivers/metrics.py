@@ -25,6 +25,16 @@ class DriverMetricFamilies:
         self.last_sample = Gauge("monazite_driver_last_sample_timestamp_seconds", "Arrival of the newest sample.", _ENDPOINT, registry=registry)
         self.frames_rejected = Counter("monazite_driver_frames_rejected", "Answers that were not used, by reason.", (*_ENDPOINT, "reason"), registry=registry)
         self.overflows = Counter("monazite_driver_overflows", "Samples flagged as following a queue overflow.", _ENDPOINT, registry=registry)
+        self.missed = Counter(
+            "monazite_driver_notifications_missed", "Notifications that did not arrive, by what became of them.", (*_ENDPOINT, "fate"), registry=registry
+        )
+        self.overloaded = Gauge("monazite_driver_overloaded", "1 while the device cannot be read as often as its tags ask.", _ENDPOINT, registry=registry)
+        self.stopped = Gauge("monazite_driver_stopped", "1 while the link is up and the heartbeat stands still.", _ENDPOINT, registry=registry)
+        self.recovered = Counter("monazite_driver_samples_recovered", "Samples of an outage fetched from the device's history.", _ENDPOINT, registry=registry)
+        self.faults = Counter("monazite_driver_faults", "Sessions ended by a fault of ours, which the log has.", _ENDPOINT, registry=registry)
+        self.certificate_expiry = Gauge(
+            "monazite_driver_certificate_expiry_timestamp_seconds", "End of validity of a certificate in use.", (*_ENDPOINT, "certificate"), registry=registry
+        )
         self.ahead = Counter("monazite_driver_samples_ahead", "Samples whose source time lay too far ahead of our clock.", _ENDPOINT, registry=registry)
         self.clock_skew = Gauge("monazite_driver_clock_skew_seconds", "Device clock minus gateway clock.", _ENDPOINT, registry=registry)
 
@@ -64,6 +74,26 @@ class DriverMetrics:
 
     def set_right(self, samples: int) -> None:
         self.families.ahead.labels(self.driver, self.device).inc(samples)
+
+    def missed(self, notifications: int, fate: str) -> None:
+        """``fate``: ``republished``, or ``lost`` where the server had them no more."""
+        self.families.missed.labels(self.driver, self.device, fate).inc(notifications)
+
+    def overloaded(self, is_overloaded: bool) -> None:
+        self.families.overloaded.labels(self.driver, self.device).set(is_overloaded)
+
+    def stopped(self, is_stopped: bool) -> None:
+        self.families.stopped.labels(self.driver, self.device).set(is_stopped)
+
+    def recovered(self, samples: int) -> None:
+        self.families.recovered.labels(self.driver, self.device).inc(samples)
+
+    def faulted(self) -> None:
+        self.families.faults.labels(self.driver, self.device).inc()
+
+    def certificate_expires(self, certificate: str, seconds: float) -> None:
+        """``certificate``: ``own`` or ``server``; ``seconds`` since 1970."""
+        self.families.certificate_expiry.labels(self.driver, self.device, certificate).set(seconds)
 
     def skewed(self, seconds: float) -> None:
         self.families.clock_skew.labels(self.driver, self.device).set(seconds)

@@ -4,7 +4,7 @@ A protocol offers one function that opens a ``Session``. ``DeviceLink`` (``drive
 forwards their batches, says Bad once for every tag when a session is lost, and lets writes through only while a session is open.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, Protocol, TypeVar
@@ -12,6 +12,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from drivers.metrics import DriverMetrics
 from plant.batch import Batch
 from plant.command import CommandValue
+from plant.errors import DeviceUnreachable
 from plant.tag import Tag
 
 READ_BACK_WITHIN: Final = 1.0
@@ -20,6 +21,10 @@ READ_BACK_PERIOD: Final = 0.1
 """Seconds between two looks."""
 
 DeviceT_contra = TypeVar("DeviceT_contra", contravariant=True)
+
+
+class SilentUnit(DeviceUnreachable):
+    """A unit that shares its line does not answer. Each try costs the others a time-out: it is tried again seldom."""
 
 
 class WriteStatus(StrEnum):
@@ -63,6 +68,32 @@ class Session(Protocol):
 
     async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
         """Writes ``value`` (engineering units) once and reads it back. Called while ``batches`` runs. A lost link is an outcome, not an exception."""
+        ...
+
+    async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
+        """Hands over what the device itself kept of the time between ``start`` and ``end`` (source time, UTC microseconds), in batches, and waits for each.
+
+        True when the device kept every tag's history and all of it was handed over; a device or protocol without history says False at once. Runs beside
+        ``batches`` and is cancelled when that ends.
+
+        Raises:
+            DeviceUnreachable, DeviceProtocolError
+        """
+        ...
+
+    @property
+    def trouble(self) -> str | None:
+        """What of the device does not answer as configured although the session is open, for people; ``None`` when all is well."""
+        ...
+
+    @property
+    def last_heard(self) -> int:
+        """The last sign of life, UTC microseconds by our clock. The device's closing of the connection is one: it is known when that was."""
+        ...
+
+    @property
+    def overflows(self) -> int:
+        """Samples so far that came after others that the device could not keep; 0 for a protocol that asks for each."""
         ...
 
     @property

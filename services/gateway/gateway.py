@@ -1,30 +1,29 @@
 """The gateway: owner of every connection to the field, in both directions."""
 
 import asyncio
+import contextlib
 import logging
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
-from drivers import DeviceLink, DriverMetricFamilies, DriverMetrics
-from drivers.modbus import open_modbus
-from drivers.opcua import open_opcua
+from drivers import DeviceLink, DriverMetricFamilies
 from plant import times
 from plant.batch import SampleBatch
-from plant.device import Device, Expression, ModbusDevice
+from plant.device import Device, Expression
 from plant.errors import BusUnavailable
 from plant.event import Event
 from plant.ledger import GapCause, gap_of_event
+from plant.link import DeviceStatus
 from plant.site import Site
-from plant.tag import Tag
 from services.bus import Bus, EventSender, provision, subjects
 from services.bus.messages import encode_device_status
 from services.gateway.calculation import Calculation
 from services.gateway.line import Line
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.outbox import Outbox
+from services.gateway.protocols import Protocols
 from services.gateway.writes import Writes
 
 _log = logging.getLogger(__name__)
@@ -46,6 +45,8 @@ class Gateway:
         self._lines: dict[str, Line] = {}
         self._outboxes: dict[str, Outbox] = {}
         self._links: dict[str, DeviceLink[Any]] = {}
+        self._protocols = Protocols()
+        self._status_due = asyncio.Event()
         self._calculations = [Calculation(tag, tag.source, site.by_name) for tag in site.tags if isinstance(tag.source, Expression)]
 
     def _add(self, device: Device, epoch: int) -> None:
@@ -55,7 +56,9 @@ class Gateway:
         self._outboxes[device.name] = outbox
         self._lines[device.name] = line
         driver_metrics = self._drivers.of(device.protocol, device.name)
-        self._links[device.name] = _link(device, self._site.tags_on_wire(device.name), line, driver_metrics)
+        self._links[device.name] = DeviceLink(
+            device, self._site.tags_on_wire(device.name), self._protocols.opener(device), line.take, self._status_changed, driver_metrics, account=line
+        )
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Until ``stop`` is set; what was read by then is on the bus when it returns, if the bus takes it within some seconds.
@@ -109,7 +112,7 @@ class Gateway:
 
     async def _take_over(self, name: str) -> None:
         """A gateway that ended during a loss left its gap open, and while a link was lost Bad values that only this one can end."""
-        for cause in (GapCause.LINK_LOST, GapCause.BUS_REFUSED):
+        for cause in (GapCause.LINK_LOST, GapCause.DEVICE_STOPPED, GapCause.QUEUE_OVERFLOW, GapCause.BUS_REFUSED):
             try:
                 event = await self._bus.last_event(subjects.gap(name, cause))
                 gap = None if event is None else gap_of_event(event)
@@ -119,27 +122,27 @@ class Gateway:
             if gap is not None and gap.end is None:
                 self._lines[name].go_on_from(gap)
                 if cause is GapCause.LINK_LOST:
-                    self._links[name].go_on_from_loss()
+                    self._links[name].go_on_from_loss(gap.start)
 
     async def _calculate(self, batch: SampleBatch) -> None:
         for calculation in self._calculations:
             await self._lines[calculation.tag.device].take(calculation.results(batch))
 
+    def _status_changed(self, status: DeviceStatus) -> None:
+        """People see at once that a link was lost or is back."""
+        self._status_due.set()
+
     async def _tell_statuses(self) -> None:
         while True:
-            begun = time.monotonic()
+            self._status_due.clear()
             for name, link in self._links.items():
                 try:
                     await self._bus.publish_live(subjects.status(self._site.devices[name].area, name), encode_device_status(link.status))
                 except BusUnavailable:
                     _log.debug("%s: its status did not leave, the next one will", name)
-            await asyncio.sleep(max(0.0, begun + STATUS_PERIOD - time.monotonic()))
-
-
-def _link(device: Device, tags: Sequence[Tag], line: Line, metrics: DriverMetrics) -> DeviceLink[Any]:
-    if isinstance(device, ModbusDevice):
-        return DeviceLink(device, tags, open_modbus, line.take_from_device, line.link_changed, metrics)
-    return DeviceLink(device, tags, open_opcua, line.take_from_device, line.link_changed, metrics)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STATUS_PERIOD):
+                    await self._status_due.wait()
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,11 @@ from plant.batch import Batch, SampleBatch
 from plant.device import ClockOffset, Device, LinkLost
 from plant.event import Event
 from plant.exception_report import ExceptionReport
-from plant.ledger import Gap, GapCause, event_of_gap
-from plant.link import DeviceStatus, LinkState
+from plant.ledger import Gap, GapCause
+from plant.link import DeviceStatus
 from plant.quality import UNCERTAIN_FLOOR, Quality
 from plant.tag import Tag
+from services.gateway.losses import Losses
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.outbox import Outbox
 
@@ -27,7 +27,10 @@ _OWN_VALUES_PERIOD = 1.0
 
 
 class Line:
-    """One device's way to the bus. Samples enter through ``take``, whoever made them: the link, the gateway's own knowledge, a calculation."""
+    """One device's way to the bus, and its ``drivers.LossAccount``.
+
+    Samples enter through ``take``, whoever made them: the link, the gateway's own knowledge, a calculation.
+    """
 
     def __init__(
         self,
@@ -43,36 +46,25 @@ class Line:
         self._report = ExceptionReport(tags)
         self._metrics = metrics
         self._on_samples = on_samples
-        self._tell = tell
         self._link_lost = np.array([tag.id for tag in tags if isinstance(tag.source, LinkLost)], np.int32)
         self._clock_offset = np.array([tag.id for tag in tags if isinstance(tag.source, ClockOffset)], np.int32)
-        self._last_heard: int | None = None
-        self._gap: Gap | None = None
-        self._refused: Gap | None = None
+        self._losses = Losses(device.name, tell)
+        self.lost = self._losses.lost
+        self.regained = self._losses.regained
+        self.recovered = self._losses.recovered
+        self._is_refused = False
         self._waiting = 0
 
     def go_on_from(self, gap: Gap) -> None:
-        """``gap`` was open when the gateway before this one ended. A lost link's is closed when it is back; the bus takes batches again already."""
-        if gap.cause is GapCause.LINK_LOST:
-            self._gap = gap
-        else:
-            self._tell(event_of_gap(replace(gap, end=times.now()), times.now()))
+        """``gap`` was open when the gateway before this one ended. The link closes one of its own when it is up; the bus takes batches again already."""
+        self._losses.go_on_from(gap)
+        if gap.cause is not GapCause.LINK_LOST:
+            self.regained(gap.cause, times.now())
 
-    async def take_from_device(self, batch: Batch) -> None:
-        """What the link reads. A batch while the link is lost is the link's own word that nothing is known, and no sign of life."""
-        if self._gap is None:
-            self._last_heard = times.now()
-        await self.take(batch)
-
-    def link_changed(self, status: DeviceStatus) -> None:
-        """Keeps the ledger: a gap opens when the link is lost, at the last sample, and closes when it is back; by the device's clock, as its samples are."""
-        offset = round((status.clock_offset or 0.0) * times.MICROSECONDS)
-        if status.state is LinkState.DOWN and self._gap is None:
-            self._gap = Gap(self.device.name, (self._last_heard or status.since) + offset, None, GapCause.LINK_LOST)
-            self._tell(event_of_gap(self._gap, times.now()))
-        elif status.state.is_up and self._gap is not None:
-            closed, self._gap = replace(self._gap, end=times.now() + offset), None
-            self._tell(event_of_gap(closed, times.now()))
+    async def take_history(self, batch: Batch) -> None:
+        """Late samples, complete: the exception report knows of what is live, and what is late goes past it."""
+        self._count(batch)
+        await self._hand_on(batch, times.now())
 
     async def take(self, batch: Batch) -> None:
         """Filters a batch and hands it to the outbox; waits while that is full."""
@@ -82,27 +74,30 @@ class Line:
         self._count(batch)
         kept = self._report.filter(batch) if isinstance(batch, SampleBatch) else self._report.filter_text(batch)
         if len(kept):
-            if self._outbox.is_full or self._refused is not None:
-                await self._put_when_room(kept, received)
-            else:
-                await self._outbox.put(kept, received)
+            await self._hand_on(kept, received)
         if isinstance(batch, SampleBatch):
             await self._on_samples(batch)
 
+    async def _hand_on(self, batch: Batch, received: int) -> None:
+        if self._outbox.is_full or self._is_refused:
+            await self._put_when_room(batch, received)
+        else:
+            await self._outbox.put(batch, received)
+
     async def _put_when_room(self, batch: Batch, received: int) -> None:
         """The device is read no further until the bus takes batches again: the time between is one gap, however many batches wait for its end."""
-        if self._refused is None:
+        if not self._is_refused:
             _log.error("%s: the bus has not taken batches for so long that no more can be kept; the device waits", self.device.name)
-            self._refused = Gap(self.device.name, received, None, GapCause.BUS_REFUSED)
-            self._tell(event_of_gap(self._refused, times.now()))
+            self._is_refused = True
+            self.lost(GapCause.BUS_REFUSED, received)
         self._waiting += 1
         try:
             await self._outbox.put(batch, received)
         finally:
             self._waiting -= 1
         if not self._waiting and not self._outbox.is_full:
-            closed, self._refused = replace(self._refused, end=times.now()), None
-            self._tell(event_of_gap(closed, times.now()))
+            self._is_refused = False
+            self.regained(GapCause.BUS_REFUSED, times.now())
             _log.info("%s: the bus takes batches again, the device is read on", self.device.name)
 
     def _count(self, batch: Batch) -> None:

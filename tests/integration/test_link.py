@@ -9,11 +9,11 @@ from prometheus_client import CollectorRegistry
 
 from drivers import DeviceLink, DriverMetricFamilies
 from drivers.backoff import Backoff
-from drivers.opcua import open_opcua
+from drivers.opcua import OpcuaDriver
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.current_values import CurrentValues
-from plant.device import OpcuaDevice
+from plant.device import OpcuaDevice, OpcuaSecurity
 from plant.quality import Quality
 from plant.tag import DataType
 from simulators.image import TagImage
@@ -58,9 +58,9 @@ class Heard:
 
 @asynccontextmanager
 async def linked(url: str, heard: Heard, *, already_lost: bool = False) -> AsyncIterator[None]:
-    device = OpcuaDevice("PLC-SEP-01", "SEP", url, 0.1)
+    device = OpcuaDevice("PLC-SEP-01", "SEP", url, 0.1, security=OpcuaSecurity.none())
     metrics = DriverMetricFamilies(CollectorRegistry()).of("opcua", device.name)
-    link = DeviceLink(device, [NUMBER, TEXT], open_opcua, heard.publish, lambda status: None, metrics, backoff=Backoff(first=0.2, cap=0.5))
+    link = DeviceLink(device, [NUMBER, TEXT], OpcuaDriver().open, heard.publish, lambda status: None, metrics, backoff=Backoff(first=0.2, cap=0.5))
     if already_lost:
         link.go_on_from_loss()
     running = asyncio.create_task(link.run())
