@@ -36,7 +36,7 @@ from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.command import CommandValue
 from plant.current_values import CurrentValues
-from plant.device import Device
+from plant.device import FieldDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.ledger import GapCause
 from plant.link import DeviceStatus, LinkState
@@ -53,7 +53,7 @@ _HEARTBEAT_PERIOD: Final = 0.5
 _OVERFLOW_OVER_AFTER: Final = 10 * times.MICROSECONDS
 _SILENT_UNIT: Final = Backoff(first=10.0, cap=30.0, floor=5.0)
 
-DeviceT = TypeVar("DeviceT", bound=Device)
+DeviceT = TypeVar("DeviceT", bound=FieldDevice)
 
 
 class DeviceLink(Generic[DeviceT]):
@@ -343,7 +343,7 @@ class DeviceLink(Generic[DeviceT]):
             return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {error}", Quality.BAD_INTERNAL_ERROR)
 
 
-def _watch_of(device: Device, tags: Sequence[Tag]) -> HeartbeatWatch | None:
+def _watch_of(device: FieldDevice, tags: Sequence[Tag]) -> HeartbeatWatch | None:
     if device.heartbeat is None:
         return None
     (tag_id,) = (tag.id for tag in tags if tag.name == device.heartbeat.tag)

@@ -11,7 +11,7 @@ from contextlib import aclosing, contextmanager
 from drivers.metrics import DriverMetrics
 from drivers.session import Session
 from plant.batch import Batch
-from plant.device import Device
+from plant.device import FieldDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class DriverFault(DeviceProtocolError):
 class Shelter:
     """Around everything that a protocol package does for one device."""
 
-    def __init__(self, device: Device, metrics: DriverMetrics) -> None:
+    def __init__(self, device: FieldDevice, metrics: DriverMetrics) -> None:
         self._device = device
         self._metrics = metrics
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
+from plant.heartbeat import Heartbeat
 from plant.modbus_address import ByteOrder, Encoding, ModbusAddress, ModbusTable
 from plant.modbus_device import AddressRange, BitWrites, Framing, Identity, ModbusDevice, ModbusLine, Parity, SerialLine, TcpLine, TlsFiles, WriteStyle
 from plant.opcua_address import Deadband, DeadbandKind, OpcuaAddress
@@ -19,6 +21,7 @@ __all__ = [
     "Device",
     "Encoding",
     "Expression",
+    "FieldDevice",
     "Framing",
     "Identity",
     "LinkLost",
@@ -69,3 +72,22 @@ class Expression:
 Source = ModbusAddress | OpcuaAddress | LinkLost | ClockOffset | Expression
 
 Device = ModbusDevice | OpcuaDevice
+
+
+class FieldDevice(Protocol):
+    """What every device has, whatever protocol it speaks. ``endpoint`` is what logs and people see: it bears no password."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def area(self) -> str: ...
+
+    @property
+    def protocol(self) -> str: ...
+
+    @property
+    def endpoint(self) -> str: ...
+
+    @property
+    def heartbeat(self) -> Heartbeat | None: ...

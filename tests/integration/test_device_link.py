@@ -1,0 +1,325 @@
+"""What a device link makes of a device that stops, freezes, lies or brings a fault of a driver to light; over a protocol that only this test speaks."""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, OpenSession, Session, SilentUnit, WriteStatus
+from plant import times
+from plant.batch import Batch, SampleBatch
+from plant.heartbeat import Heartbeat
+from plant.ledger import GapCause
+from plant.link import LinkState
+from plant.quality import Quality
+from plant.tag import Tag
+from tests.samples import make_tag
+from tests.weighbridge import Indicator, WeighbridgeDevice, open_weighbridge
+from tests.weighbridge.session import WeighbridgeSession
+
+GROSS = make_tag(1, "RCV.WB101.GROSS", device="WB-1")
+TARE = make_tag(2, "RCV.WB101.TARE", device="WB-1", writable=True)
+BEAT = make_tag(3, "RCV.WB101.BEAT", device="WB-1")
+TAGS = (GROSS, TARE, BEAT)
+
+
+class Account:
+    """Everything that a link published and told of its losses."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.lost_at: dict[GapCause, list[int]] = {}
+        self.regained_at: dict[GapCause, list[int]] = {}
+        self.recovered_from: dict[GapCause, int] = {}
+        self.history: list[Batch] = []
+
+    def lost(self, cause: GapCause, start: int) -> None:
+        self.lost_at.setdefault(cause, []).append(start)
+
+    def regained(self, cause: GapCause, end: int) -> None:
+        self.regained_at.setdefault(cause, []).append(end)
+
+    def recovered(self, cause: GapCause, start: int) -> None:
+        self.recovered_from[cause] = start
+
+    async def take_history(self, batch: Batch) -> None:
+        self.history.append(batch)
+
+    async def publish(self, batch: Batch) -> None:
+        self.batches.append(batch)
+
+    def of(self, tag: Tag) -> list[tuple[int, float, int]]:
+        """(time, value, quality), in order of arrival."""
+        return [
+            (int(at), float(value), int(quality))
+            for batch in self.batches
+            if isinstance(batch, SampleBatch)
+            for tag_id, at, value, quality in zip(batch.tag_id, batch.time, batch.value, batch.quality, strict=True)
+            if tag_id == tag.id
+        ]
+
+    def newest(self, tag: Tag) -> int | None:
+        """Quality of the newest sample."""
+        samples = sorted(self.of(tag))
+        return samples[-1][2] if samples else None
+
+
+class Linked:
+    """A link that runs, and what is known of it."""
+
+    def __init__(self, link: DeviceLink[WeighbridgeDevice], account: Account, registry: CollectorRegistry) -> None:
+        self.link = link
+        self.account = account
+        self._registry = registry
+
+    def state(self) -> LinkState:
+        return self.link.status.state
+
+    def figure(self, name: str, device: str = "WB-1") -> float:
+        return self._registry.get_sample_value(name, {"driver": "weighbridge", "device": device}) or 0.0
+
+    async def until(self, is_so: Callable[[], bool], deadline: float = 20.0) -> None:
+        async with asyncio.timeout(deadline):
+            while not is_so():
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def linked(
+    indicator: Indicator,
+    *,
+    heartbeat: Heartbeat | None = None,
+    open_session: OpenSession[WeighbridgeDevice] = open_weighbridge,
+    backoff: Backoff | None = None,
+    device_timeout: float = 0.5,
+) -> AsyncIterator[Linked]:
+    device = WeighbridgeDevice("WB-1", "RCV", "127.0.0.1", indicator.port, device_timeout, heartbeat=heartbeat)
+    account, registry = Account(), CollectorRegistry()
+    metrics = DriverMetricFamilies(registry).of("weighbridge", device.name)
+    link = DeviceLink(
+        device, TAGS, open_session, account.publish, lambda status: None, metrics, account=account, backoff=backoff or Backoff(first=0.1, cap=0.2)
+    )
+    running = asyncio.create_task(link.run())
+    try:
+        yield Linked(link, account, registry)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_stopped_plc_behind_a_live_link_is_bad_and_its_frozen_image_is_held_back() -> None:
+    async with Indicator() as indicator, linked(indicator, heartbeat=Heartbeat(BEAT.name, 0.5)) as linkage:
+        account = linkage.account
+        await linkage.until(lambda: len(account.of(BEAT)) > 3)
+        indicator.runs = False
+        await linkage.until(lambda: account.newest(GROSS) == Quality.BAD_OUT_OF_SERVICE)
+        assert linkage.state() is LinkState.DEGRADED
+        assert "RCV.WB101.BEAT has not moved for 0.5 s" in str(linkage.link.status.last_error)
+        assert linkage.figure("monazite_driver_stopped") == 1
+        frozen = len(account.batches)
+        await asyncio.sleep(0.4)
+        assert len(account.batches) == frozen, "the link goes on reading, and tells nothing of a frozen image"
+        assert account.lost_at.keys() == {GapCause.DEVICE_STOPPED}
+        indicator.values["GROSS"] = 19_000.0
+        indicator.runs = True
+        await linkage.until(lambda: account.newest(GROSS) == Quality.GOOD)
+        assert linkage.state() is LinkState.UP
+        assert linkage.figure("monazite_driver_stopped") == 0
+        assert linkage.figure("monazite_driver_up") == 1
+        (bad,) = [sample for sample in account.of(GROSS) if sample[2] < 0]
+        assert math.isnan(bad[1])
+        assert min(sample for sample in account.of(GROSS) if sample > bad)[1] == 19_000.0, "never the value of before again"
+        assert account.regained_at[GapCause.DEVICE_STOPPED][0] >= account.lost_at[GapCause.DEVICE_STOPPED][0]
+        assert indicator.connections == 1
+
+
+async def test_a_link_that_is_lost_while_the_plc_stands_still_is_one_more_loss() -> None:
+    async with Indicator() as indicator, linked(indicator, heartbeat=Heartbeat(BEAT.name, 0.3)) as linkage:
+        account = linkage.account
+        await linkage.until(lambda: len(account.of(BEAT)) > 3)
+        indicator.runs = False
+        await linkage.until(lambda: GapCause.DEVICE_STOPPED in account.lost_at)
+        await indicator.stop()
+        await linkage.until(lambda: account.newest(GROSS) == Quality.BAD_NO_COMMUNICATION)
+        assert linkage.state() is LinkState.DOWN
+        assert GapCause.DEVICE_STOPPED in account.regained_at
+        indicator.runs = True
+        await indicator.start()
+        await linkage.until(lambda: account.newest(GROSS) == Quality.GOOD)
+        assert len(account.regained_at[GapCause.LINK_LOST]) == len(account.lost_at[GapCause.LINK_LOST]) == 1
+
+
+async def test_the_loss_of_a_link_is_dated_by_the_last_sign_of_life() -> None:
+    async with Indicator() as indicator, linked(indicator, device_timeout=2.0) as linkage:
+        account = linkage.account
+        await linkage.until(lambda: len(account.of(GROSS)) > 3)
+        indicator.is_frozen = True
+        frozen_at = times.now()
+        await linkage.until(lambda: account.newest(GROSS) == Quality.BAD_NO_COMMUNICATION)
+        (bad,) = [sample for sample in account.of(GROSS) if sample[2] < 0]
+        good = [sample for sample in account.of(GROSS) if sample[2] >= 0]
+        assert max(good)[0] < bad[0] < frozen_at + times.MICROSECONDS, "known to be lost two seconds later, and lost since then"
+        assert account.lost_at[GapCause.LINK_LOST][0] <= bad[0]
+        assert linkage.link.status.last_heard is not None
+        assert linkage.link.status.last_heard < frozen_at + times.MICROSECONDS
+
+
+class Faulty(WeighbridgeSession):
+    """A driver with a defect that some bytes bring to light."""
+
+    async def batches(self) -> AsyncGenerator[Batch, None]:
+        async for batch in super().batches():
+            yield batch
+            assert isinstance(batch, SampleBatch)
+            if batch.value[1] == 666.0:
+                raise ZeroDivisionError("a defect")
+
+    async def write(self, tag: Tag, value: float | str) -> object:  # type: ignore[override]
+        raise IndexError("another defect")
+
+
+async def open_faulty(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+    session = await open_weighbridge(device, tags, metrics)
+    session.__class__ = Faulty
+    return session
+
+
+async def test_a_fault_of_the_driver_costs_one_device_its_session_and_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with Indicator() as faulty, Indicator() as sound, linked(faulty, open_session=open_faulty) as sick, linked(sound) as healthy:
+        await sick.until(lambda: sick.account.newest(GROSS) == Quality.GOOD)
+        faulty.values["TARE"] = 666.0
+        await sick.until(lambda: sick.account.newest(GROSS) == Quality.BAD_COMMUNICATION_ERROR)
+        assert sick.figure("monazite_driver_faults_total") >= 1
+        (fault, *_) = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert fault.exc_info is not None
+        assert fault.exc_info[0] is ZeroDivisionError
+        assert "WB-1 at weighbridge://127.0.0.1" in fault.getMessage()
+        faulty.values["TARE"] = 7_200.0
+        await sick.until(lambda: sick.account.newest(GROSS) == Quality.GOOD)
+        assert healthy.account.lost_at == {}
+        outcome = await sick.link.write(TARE, 5.0, 2.0)
+        assert outcome.status is WriteStatus.UNKNOWN
+        assert "another defect" in outcome.detail
+
+
+class Recording(WeighbridgeSession):
+    """A device that keeps a history of its own, and overflows when it is told to."""
+
+    async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
+        await take(SampleBatch.of_one_time([GROSS.id], (start + end) // 2, 1.0, Quality.GOOD))
+        return True
+
+
+async def open_recording(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+    session = await open_weighbridge(device, tags, metrics)
+    session.__class__ = Recording
+    return session
+
+
+async def test_what_the_device_kept_of_an_outage_is_fetched_and_the_loss_recovered() -> None:
+    async with Indicator() as indicator, linked(indicator, open_session=open_recording) as linkage:
+        account = linkage.account
+        await linkage.until(lambda: account.newest(GROSS) == Quality.GOOD)
+        await indicator.stop()
+        await linkage.until(lambda: GapCause.LINK_LOST in account.lost_at)
+        await indicator.start()
+        await linkage.until(lambda: GapCause.LINK_LOST in account.recovered_from)
+        (history,) = account.history
+        start, end = account.lost_at[GapCause.LINK_LOST][0], account.regained_at[GapCause.LINK_LOST][0]
+        assert start <= history.time[0] <= end
+        assert account.recovered_from[GapCause.LINK_LOST] == start
+        assert linkage.figure("monazite_driver_samples_recovered_total") == 1
+
+
+async def test_an_overflow_in_the_device_is_a_row_of_the_ledger_for_as_long_as_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.link._OVERFLOW_OVER_AFTER", 200_000)
+    opened: list[WeighbridgeSession] = []
+
+    async def open_session(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+        opened.append(await open_weighbridge(device, tags, metrics))
+        return opened[-1]
+
+    async with Indicator() as indicator, linked(indicator, open_session=open_session) as linkage:
+        account = linkage.account
+        await linkage.until(lambda: account.newest(GROSS) == Quality.GOOD)
+        for _ in range(4):
+            opened[0].overflows += 3
+            await asyncio.sleep(0.06)
+        await linkage.until(lambda: GapCause.QUEUE_OVERFLOW in account.regained_at)
+        assert len(account.lost_at[GapCause.QUEUE_OVERFLOW]) == len(account.regained_at[GapCause.QUEUE_OVERFLOW]) == 1
+        assert account.lost_at[GapCause.QUEUE_OVERFLOW][0] <= account.regained_at[GapCause.QUEUE_OVERFLOW][0]
+
+
+async def test_a_unit_that_is_silent_on_a_shared_line_is_tried_seldom() -> None:
+    tries: list[float] = []
+
+    async def silent(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+        tries.append(time.monotonic())
+        raise SilentUnit("no answer")
+
+    async with Indicator() as indicator, linked(indicator, open_session=silent):
+        await asyncio.sleep(2.0)
+    assert len(tries) == 1, "the others on the line pay for each try: five seconds pass at least"
+
+
+async def test_a_device_that_accepts_and_never_answers_changes_nothing_for_the_others() -> None:
+    """Scans of a sound device beside ten that hang, against the same device alone."""
+
+    async def scans(linkage: Linked) -> int:
+        before = len(linkage.account.of(GROSS))
+        await asyncio.sleep(2.0)
+        return len(linkage.account.of(GROSS)) - before
+
+    async with Indicator() as sound, Indicator() as hanging:
+        hanging.is_frozen = True
+        async with linked(sound) as alone:
+            await alone.until(lambda: alone.account.newest(GROSS) == Quality.GOOD)
+            undisturbed = await scans(alone)
+        async with linked(sound) as beside:
+            device = WeighbridgeDevice("WB-2", "RCV", "127.0.0.1", hanging.port, 0.3)
+            metrics = DriverMetricFamilies(CollectorRegistry())
+            others = [
+                DeviceLink(
+                    replace(device, name=f"WB-{number}"),
+                    TAGS,
+                    open_weighbridge,
+                    Account().publish,
+                    lambda status: None,
+                    metrics.of("weighbridge", f"WB-{number}"),
+                )
+                for number in range(10)
+            ]
+            running = [asyncio.create_task(other.run()) for other in others]
+            try:
+                await beside.until(lambda: beside.account.newest(GROSS) == Quality.GOOD)
+                assert await scans(beside) >= 0.9 * undisturbed
+            finally:
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
+            assert all(other.status.state is LinkState.DOWN for other in others)
+    assert hanging.connections >= 10
+
+
+async def test_writes_of_a_third_protocol_end_as_every_other() -> None:
+    async with Indicator() as indicator, linked(indicator) as linkage:
+        await linkage.until(lambda: linkage.account.newest(GROSS) == Quality.GOOD)
+        confirmed = await linkage.link.write(TARE, 7_300.0, 2.0)
+        assert (confirmed.status, confirmed.read_back) == (WriteStatus.CONFIRMED, 7_300.0)
+        assert (await linkage.link.write(GROSS, 1.0, 2.0)).status is WriteStatus.REJECTED
+        assert (await linkage.link.write(TARE, 1.0, 0.0)).status is WriteStatus.NOT_SENT
+        indicator.is_frozen = True
+        assert (await linkage.link.write(TARE, 7_400.0, 0.2)).status is WriteStatus.UNKNOWN
+
+
+async def test_nonsense_is_a_protocol_error_and_no_value() -> None:
+    async with Indicator() as indicator, linked(indicator) as linkage:
+        await linkage.until(lambda: linkage.account.newest(GROSS) == Quality.GOOD)
+        indicator.nonsense = b"S GROSS=soon\r\n"
+        await linkage.until(lambda: linkage.account.newest(GROSS) == Quality.BAD_COMMUNICATION_ERROR)
+        assert {value for _, value, quality in linkage.account.of(GROSS) if quality >= 0} == {18_230.5}
