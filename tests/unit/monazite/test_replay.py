@@ -31,7 +31,9 @@ async def test_the_site_written_names_devices_that_listen(tmp_path: Path, protoc
     await asyncio.wait_for(ready.wait(), 30)
     site = load_site(folder)
     assert [tag.name for tag in site.tags_on_wire("REPLAY-pump")] == ["RPL.PUMP.ROW", "RPL.PUMP.PRESSURE", "RPL.PUMP.FLOW"]
-    endpoints = {name: device.line.endpoint.removeprefix("modbus://") if isinstance(device, ModbusDevice) else device.url for name, device in site.devices.items()}
+    endpoints = {
+        name: device.line.endpoint.removeprefix("modbus://") if isinstance(device, ModbusDevice) else device.url for name, device in site.devices.items()
+    }
     assert told == [{"devices": endpoints}]
     for endpoint in endpoints.values():
         host, _, port = endpoint.removeprefix("opc.tcp://").partition(":")

@@ -110,3 +110,16 @@ def check_mistake(mistake: Mistake, folder: Path) -> None:
     assert (f"{problem.file}:{problem.line}", problem.field) == (mistake.place, mistake.field)
     assert mistake.message in problem.message
     assert mistake.mend in problem.mend
+
+
+def with_column(file: str, column: str, cell: str, tag: str) -> str:
+    """The table ``file`` with another column at its end, blank but for the row of ``tag``."""
+    header, *rows = SMALL_SITE[file].splitlines()
+    cells = [cell if row.startswith(f"{tag},") else "" for row in rows]
+    assert any(cells), f"{file} has no row of {tag}"
+    return "\n".join([f"{header},{column}", *(f"{row},{cell}" for row, cell in zip(rows, cells, strict=True)), ""])
+
+
+def column_mistake(file: str, column: str, cell: str, tag: str, place: str, message: str, mend: str) -> Mistake:
+    """A mistake in a column that the table may do without."""
+    return Mistake(file, SMALL_SITE[file], with_column(file, column, cell, tag), place, column, message, mend)

@@ -11,11 +11,35 @@ from plant.device import ByteOrder, ClockOffset, Encoding, Expression, LinkLost,
 from plant.errors import Problem
 from plant.site_loader import load_site, parse_site
 from plant.tag import AlarmLimits, DataType, Kind, Priority
-from tests.unit.plant.small_site import SMALL_SITE, TAG_HEADER, Mistake, check_mistake, problems_of, write_site
+from tests.unit.plant.small_site import SMALL_SITE, TAG_HEADER, Mistake, check_mistake, problems_of, with_column, write_site
+
+
+def doubled(file: str, column: str) -> str:
+    header, *rows = SMALL_SITE[file].splitlines()
+    return "\n".join([f"{header},{column},{column}", *(f"{row},," for row in rows), ""])
+
 
 MISTAKES = {
     "site without name": Mistake("site.toml", '"Small site"', '" "', "site.toml:1", "name", "' ' is no text", "write name ="),
     "site with a title": Mistake("site.toml", 'site"\n', 'site"\ntitle = 1\n', "site.toml:2", "title", "unknown key 'title'", "the keys here are name"),
+    "optional column twice": Mistake(
+        "modbus.csv",
+        SMALL_SITE["modbus.csv"],
+        doubled("modbus.csv", "clamp"),
+        "modbus.csv:1",
+        "clamp",
+        "column 'clamp' stands there twice",
+        "offset,no_value,clamp",
+    ),
+    "optional column of the other protocol": Mistake(
+        "opcua.csv",
+        SMALL_SITE["opcua.csv"],
+        with_column("opcua.csv", "clamp", "1", "SEP.COL101.PT101"),
+        "opcua.csv:1",
+        "clamp",
+        "unknown column",
+        "tag,node,index",
+    ),
     "site is no TOML": Mistake("site.toml", '"Small site"', "Small site", "site.toml:1", None, "is no TOML", "double quotes"),
 }
 

@@ -1,10 +1,20 @@
-"""Mistakes that one address or one calculated tag shows by itself."""
+"""What one address says, and mistakes that it or one calculated tag shows by itself."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.unit.plant.small_site import Mistake, check_mistake
+from plant.device import ByteOrder, Deadband, DeadbandKind, Encoding, ModbusAddress, ModbusTable, OpcuaAddress, Source
+from plant.errors import Problem
+from plant.site_loader import load_site
+from plant.site_sources import MODBUS_COLUMNS, MODBUS_OPTIONAL, OPCUA_COLUMNS, OPCUA_OPTIONAL, parse_modbus, parse_opcua
+from plant.site_table import read_table
+from tests.unit.plant.small_site import Mistake, check_mistake, column_mistake, with_column, write_site
+
+SPEED = "SEP.P101.SI101"
+RUN = "SEP.P101.HS101"
+LOT = "SEP.P101.UY101"
+PRESSURE = "SEP.COL101.PT101"
 
 MISTAKES = {
     "unknown table": Mistake("modbus.csv", "SI101,input", "SI101,inputs", "modbus.csv:2", "table", "unknown table 'inputs'", "coil, discrete, holding, input"),
@@ -84,9 +94,101 @@ MISTAKES = {
         "'abs' is no name",
         "no name of a function",
     ),
+    "no value as a text": column_mistake("modbus.csv", "no_value", "none", SPEED, "modbus.csv:2", "'none' is no number", "a finite number"),
+    "no value of a bit": column_mistake("modbus.csv", "no_value", "1", RUN, "modbus.csv:4", "every bit is a value", "leave it blank"),
+    "no value of a string": column_mistake("modbus.csv", "no_value", "0", LOT, "modbus.csv:8", "every string is a value", "leave it blank"),
+    "clamp as a word": column_mistake("modbus.csv", "clamp", "yes", SPEED, "modbus.csv:2", "'yes' is neither 0 nor 1", "write 1 for yes"),
+    "clamp of a bit": column_mistake("modbus.csv", "clamp", "1", RUN, "modbus.csv:4", "a bit has no range", "leave it blank"),
+    "index below 0": column_mistake("opcua.csv", "index", "-1", PRESSURE, "opcua.csv:2", "'-1' is no whole number from 0", "write one"),
+    "sampling by fractions": column_mistake("opcua.csv", "sampling_ms", "0.5", PRESSURE, "opcua.csv:2", "'0.5' is no whole number", "write one"),
+    "queue of nothing": column_mistake("opcua.csv", "queue_size", "0", PRESSURE, "opcua.csv:2", "'0' is no whole number from 1", "write one"),
+    "deadband nonsense": column_mistake("opcua.csv", "deadband", "small", PRESSURE, "opcua.csv:2", "'small' is no deadband", "as in 2%"),
+    "deadband of 0": column_mistake("opcua.csv", "deadband", "0", PRESSURE, "opcua.csv:2", "'0' is no deadband", "a number above 0"),
+    "deadband below 0": column_mistake("opcua.csv", "deadband", "-1%", PRESSURE, "opcua.csv:2", "'-1%' is no deadband", "a number above 0"),
+    "deadband without end": column_mistake("opcua.csv", "deadband", "1e999", PRESSURE, "opcua.csv:2", "'1e999' is no deadband", "a number above 0"),
+    "percent above 100": column_mistake("opcua.csv", "deadband", "100.5%", PRESSURE, "opcua.csv:2", "'100.5%' is no deadband", "as in 2%"),
+    "method of an index": column_mistake("opcua.csv", "method_of", "ns=2;s=PUMP", PRESSURE, "opcua.csv:2", "names no object by namespace URI", "nsu=URI"),
 }
+for field, cell in (("index", "0"), ("sampling_ms", "0"), ("queue_size", "5"), ("deadband", "1%")):
+    MISTAKES[f"method with {field}"] = Mistake(
+        "opcua.csv",
+        "tag,node\nSEP.COL101.PT101,nsu=urn:test:plc;s=PT101\nSEP.COL101.FIC101,nsu=urn:test:plc;i=42\n",
+        f"tag,node,method_of,{field}\nSEP.COL101.PT101,nsu=urn:test:plc;s=PT101,nsu=urn:test:plc;s=COL101,{cell}\nSEP.COL101.FIC101,nsu=urn:test:plc;i=42,,\n",
+        "opcua.csv:2",
+        "method_of",
+        "a method is called, not watched",
+        "leave index, sampling_ms, queue_size and deadband blank",
+    )
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_mistake_is_told_once_with_its_place_and_mend(mistake: Mistake, tmp_path: Path) -> None:
     check_mistake(mistake, tmp_path)
+
+
+def test_every_modbus_column_is_read() -> None:
+    text = """\
+clamp,no_value,offset,scale,bit,length,order,encoding,address,table,tag
+1,-32768,-5,0.1,,,BADC,int16,7,holding,A.B.C
+,,,,15,,,bit,8,holding,A.B.D
+0,65504,,,,,,float16,9,input,A.B.E
+,9999,,,,,,bcd16,10,input,A.B.F
+,,,,,,CDAB,bcd32,11,input,A.B.G
+,,,,,3,,string,13,input,A.B.H
+"""
+    assert sources_of("modbus.csv", text) == [
+        ModbusAddress(ModbusTable.HOLDING, 7, Encoding.INT16, ByteOrder.BADC, 1, None, 0.1, -5.0, no_value=-32768.0, clamp=True),
+        ModbusAddress(ModbusTable.HOLDING, 8, Encoding.BIT, bit=15),
+        ModbusAddress(ModbusTable.INPUT, 9, Encoding.FLOAT16, no_value=65504.0),
+        ModbusAddress(ModbusTable.INPUT, 10, Encoding.BCD16, no_value=9999.0),
+        ModbusAddress(ModbusTable.INPUT, 11, Encoding.BCD32, ByteOrder.CDAB, length=2),
+        ModbusAddress(ModbusTable.INPUT, 13, Encoding.STRING, length=3),
+    ]
+
+
+def test_every_opcua_column_is_read() -> None:
+    text = """\
+tag,node,index,sampling_ms,queue_size,deadband,method_of
+A.B.C,nsu=urn:a;s=C,0,0,1,0.5,
+A.B.D,nsu=urn:a;i=42,2147483647,86400000,1000000,2 %,
+A.B.E,nsu=urn:a;s=Start,,,,,nsu=urn:a;s=Pump
+A.B.F,nsu=urn:a;s=F,,,,1e-3,
+"""
+    assert sources_of("opcua.csv", text) == [
+        OpcuaAddress("nsu=urn:a;s=C", 0, 0.0, 1, Deadband(DeadbandKind.ABSOLUTE, 0.5)),
+        OpcuaAddress("nsu=urn:a;i=42", 2147483647, 86_400_000.0, 1_000_000, Deadband(DeadbandKind.PERCENT, 2.0)),
+        OpcuaAddress("nsu=urn:a;s=Start", method_of="nsu=urn:a;s=Pump"),
+        OpcuaAddress("nsu=urn:a;s=F", deadband=Deadband(DeadbandKind.ABSOLUTE, 0.001)),
+    ]
+
+
+def test_every_column_and_encoding_stands_in_the_format() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "formats" / "site.md").read_text(encoding="utf-8")
+    for file, columns, optional in (("modbus.csv", MODBUS_COLUMNS, MODBUS_OPTIONAL), ("opcua.csv", OPCUA_COLUMNS, OPCUA_OPTIONAL)):
+        (chapter,) = [part for part in text.split("\n## ") if part.startswith(file)]
+        rows = {cells[1].strip(): cells[2].strip() for line in chapter.splitlines() if len(cells := line.split("|")) > 3}
+        named = {column: holds for names, holds in rows.items() for column in names.replace("`", "").split(", ")}
+        assert set(named) - {"column", "---"} == {*columns, *optional}
+        assert {column for column, holds in named.items() if holds.startswith("optional: ")} == set(optional)
+        if file == "modbus.csv":
+            assert [encoding for encoding in Encoding if f"`{encoding}`" not in named["encoding"]] == []
+
+
+def test_a_column_that_a_table_may_do_without_is_read(tmp_path: Path) -> None:
+    write_site(tmp_path)
+    (tmp_path / "modbus.csv").write_text(with_column("modbus.csv", "no_value", "-1", SPEED))
+    (tmp_path / "opcua.csv").write_text(with_column("opcua.csv", "index", "3", PRESSURE))
+    by_name = load_site(tmp_path).by_name
+    assert by_name[SPEED].source == ModbusAddress(ModbusTable.INPUT, 0, Encoding.FLOAT32, ByteOrder.CDAB, 2, no_value=-1.0)
+    assert by_name[PRESSURE].source == OpcuaAddress("nsu=urn:test:plc;s=PT101", index=3)
+    assert by_name["SEP.COL101.FIC101"].source == OpcuaAddress("nsu=urn:test:plc;i=42")
+
+
+def sources_of(file: str, text: str) -> list[Source | None]:
+    problems: list[Problem] = []
+    if file == "modbus.csv":
+        rows = parse_modbus(read_table(file, text, MODBUS_COLUMNS, problems, optional=MODBUS_OPTIONAL).rows)
+    else:
+        rows = parse_opcua(read_table(file, text, OPCUA_COLUMNS, problems, optional=OPCUA_OPTIONAL).rows)
+    assert not problems
+    return [row.source for row in rows]
