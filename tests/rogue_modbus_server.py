@@ -1,21 +1,28 @@
-"""A Modbus TCP server that misbehaves as it is told, request by request, and keeps what it was asked.
+"""A Modbus server, or gateway with many units, that misbehaves as it is told, request by request, and keeps what it was asked.
 
-It has one table of registers, which is read as holding and as input, and one of bits. A behaviour changes the frame of the proper answer, its time, or
-what becomes of the connection; it never invents a server of another kind, so that the next request may be answered as if nothing had been.
+It has one table of registers, which is read as holding and as input, and one of bits; all units show the same. It speaks Modbus TCP, with TLS if wanted, or
+RTU over TCP or over a pseudo-terminal. A behaviour changes the frame of the proper answer, its time, or what becomes of the connection; it never invents a
+server of another kind, so that the next request may be answered as if nothing had been.
 """
 
 import asyncio
+import os
+import ssl
 import struct
+import tty
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+
+from plant.device import Framing
 
 UNIT: Final = 7
 _SIZE: Final = 200
 _MBAP: Final = struct.Struct(">HHHB")
-_WRITES: Final = {5, 6, 16}
+_WRITES: Final = {5, 6, 15, 16, 22}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +55,23 @@ def _with_pdu(frame: bytes, pdu: bytes) -> bytes:
     return _with_header(frame[: _MBAP.size] + pdu, length=len(pdu) + 1)
 
 
+def checksum(frame: bytes) -> bytes:
+    """CRC-16 of an RTU frame as it is sent, computed bit by bit as the standard draws it (MODBUS over Serial Line V1.02, 6.2.2)."""
+    crc = 0xFFFF
+    for byte in frame:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+    return struct.pack("<H", crc)
+
+
+def _rtu_with_pdu(frame: bytes, pdu: bytes) -> bytes:
+    return frame[:1] + pdu + checksum(frame[:1] + pdu)
+
+
 PROPER: Final = Behaviour("proper answer")
 ANOTHER_TRANSACTION: Final = Behaviour("another transaction", lambda frame: _with_header(frame, transaction=1))
+FAR_TRANSACTION: Final = Behaviour("a far transaction", lambda frame: _with_header(frame, transaction=1000))
 EARLIER_TRANSACTION: Final = Behaviour("the transaction before", lambda frame: _with_header(frame, transaction=-1))
 ANOTHER_UNIT: Final = Behaviour("another unit", lambda frame: _with_header(frame, unit=1))
 ANOTHER_PROTOCOL: Final = Behaviour("another protocol", lambda frame: _with_header(frame, protocol=1))
@@ -63,6 +85,16 @@ GARBAGE: Final = Behaviour("garbage", lambda frame: b"HTTP/1.1 400 Bad Request\r
 CLOSES: Final = Behaviour("closes instead", lambda frame: b"", closes=True)
 CLOSES_MID_FRAME: Final = Behaviour("closes in mid-frame", lambda frame: frame[:9], closes=True)
 HANGS: Final = Behaviour("hangs for ever", delay=3600.0)
+
+
+TWICE: Final = Behaviour("twice", lambda frame: frame + frame)
+"""Of any framing."""
+RTU_WRONG_CHECKSUM: Final = Behaviour("a wrong checksum", lambda frame: frame[:-1] + bytes([frame[-1] ^ 1]))
+RTU_ANOTHER_UNIT: Final = Behaviour("another unit", lambda frame: bytes([frame[0] + 1]) + frame[1:-2] + checksum(bytes([frame[0] + 1]) + frame[1:-2]))
+RTU_ANOTHER_FUNCTION: Final = Behaviour("another function", lambda frame: _rtu_with_pdu(frame, bytes([frame[1] ^ 1]) + frame[2:-2]))
+RTU_ONE_REGISTER_LESS: Final = Behaviour("one register less", lambda frame: _rtu_with_pdu(frame, bytes([frame[1], frame[2] - 2]) + frame[3:-4]))
+RTU_TRUNCATED: Final = Behaviour("truncated", lambda frame: frame[:-3])
+RTU_NOISE_BEFORE: Final = Behaviour("noise before the answer", lambda frame: b"\x00\xff" + frame)
 
 
 def late(seconds: float) -> Behaviour:
@@ -100,12 +132,14 @@ class Request:
 class RogueModbusServer:
     """Answers each request by the first behaviour of ``next_read`` or ``next_write``, and by ``otherwise`` when there is none.
 
-    ``absent`` are addresses that the device does not have; with ``keeps_writes`` false it confirms writes and forgets them. ``pipelined`` counts requests
-    that came on a connection while an earlier one of it was unanswered.
+    ``silent`` are units that never answer, and use up no behaviour; ``absent`` are addresses that the device does not have; with ``keeps_writes`` false it
+    confirms writes and forgets them. ``pipelined`` counts requests that came on a connection while an earlier one of it was unanswered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, framing: Framing = Framing.TCP, tls: ssl.SSLContext | None = None) -> None:
+        self.framing = framing
         self.port = 0
+        self.silent: set[int] = set()
         self.registers = [0] * _SIZE
         self.bits = [False] * _SIZE
         self.absent: set[int] = set()
@@ -116,7 +150,9 @@ class RogueModbusServer:
         self.requests: list[Request] = []
         self.connections = 0
         self.pipelined = 0
+        self._tls = tls
         self._server: asyncio.Server | None = None
+        self._terminal: tuple[int, int] | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -130,21 +166,48 @@ class RogueModbusServer:
 
     async def start(self) -> None:
         """Listens on a free port, and on the same one ever after."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    async def start_on_terminal(self, path: Path) -> None:
+        """Serves a new pseudo-terminal, whose other end ``path`` leads to."""
+        ours, theirs = os.openpty()
+        for end in (ours, theirs):
+            tty.setraw(end)
+        path.unlink(missing_ok=True)
+        path.symlink_to(os.ttyname(theirs))
+        self._terminal = (ours, theirs)  # held open, or our end would break whenever nobody has the other
+        loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(ours), "rb", buffering=0))
+        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(os.dup(ours), "wb", buffering=0))
+        task = asyncio.create_task(self._serve(reader, asyncio.StreamWriter(transport, protocol, reader, loop)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def babble(self, noise: bytes) -> None:
+        """Sends bytes that nobody asked for, to all."""
+        for writer in self._writers:
+            writer.write(noise)
+
+    def close_connections(self) -> None:
+        """Closes them as a device does that takes them for idle, and listens on."""
+        for writer in self._writers:
+            writer.close()
 
     async def stop(self) -> None:
         """Listens no more and resets its connections, as a process that was killed."""
-        if self._server is None:
-            return
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         for writer in self._writers:
             writer.transport.abort()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-        self._server = None
+        if self._server is not None:
+            await self._server.wait_closed()
+        for end in self._terminal or ():
+            os.close(end)
+        self._server = self._terminal = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -159,15 +222,14 @@ class RogueModbusServer:
         self._writers.add(writer)
         try:
             while True:
-                transaction, _, length, unit = _MBAP.unpack(await reader.readexactly(_MBAP.size))
-                pdu = await reader.readexactly(length - 1)
+                transaction, unit, pdu = await self._request(reader)
                 self.pipelined += bool(answering)
                 told = self.next_write if pdu[0] in _WRITES else self.next_read
-                behaviour = told.popleft() if told else self.otherwise
+                behaviour = HANGS if unit in self.silent else told.popleft() if told else self.otherwise
                 function, address, argument = struct.unpack_from(">BHH", pdu)
                 self.requests.append(Request(connection, transaction, unit, function, address, argument, behaviour))
-                answer = self._answer(pdu, behaviour.executes)
-                task = asyncio.create_task(_send(writer, behaviour, _MBAP.pack(transaction, 0, len(answer) + 1, unit) + answer))
+                frame = self._frame(transaction, unit, self._answer(pdu, behaviour.executes))
+                task = asyncio.create_task(_send(writer, behaviour, frame))
                 for tasks in (answering, self._tasks):
                     tasks.add(task)
                     task.add_done_callback(tasks.discard)
@@ -176,9 +238,26 @@ class RogueModbusServer:
         finally:
             self._writers.discard(writer)
 
+    async def _request(self, reader: asyncio.StreamReader) -> tuple[int, int, bytes]:
+        """Transaction (0 for RTU), unit and PDU."""
+        if self.framing is Framing.TCP:
+            transaction, _, length, unit = _MBAP.unpack(await reader.readexactly(_MBAP.size))
+            return transaction, unit, await reader.readexactly(length - 1)
+        head = await reader.readexactly(7)
+        rest = head[6] + 2 if head[1] in {15, 16} else 3 if head[1] == 22 else 1
+        frame = head + await reader.readexactly(rest)
+        assert checksum(frame[:-2]) == frame[-2:], "a request arrives with its checksum"
+        return 0, frame[0], frame[1:-2]
+
+    def _frame(self, transaction: int, unit: int, answer: bytes) -> bytes:
+        if self.framing is Framing.TCP:
+            return _MBAP.pack(transaction, 0, len(answer) + 1, unit) + answer
+        body = bytes([unit]) + answer
+        return body + checksum(body)
+
     def _answer(self, pdu: bytes, executes: bool) -> bytes:
         function, address, argument = struct.unpack_from(">BHH", pdu)
-        count = argument if function in {1, 2, 3, 4, 16} else 1
+        count = argument if function in {1, 2, 3, 4, 15, 16} else 1
         if not self.absent.isdisjoint(range(address, address + count)):
             return bytes([function | 0x80, 2])
         if function in {1, 2}:
@@ -191,9 +270,14 @@ class RogueModbusServer:
         if executes and self.keeps_writes:
             if function == 5:
                 self.bits[address] = argument == 0xFF00
+            elif function == 15:
+                self.bits[address : address + count] = [bool(pdu[6 + bit // 8] >> bit % 8 & 1) for bit in range(count)]
+            elif function == 22:
+                and_mask, or_mask = struct.unpack_from(">HH", pdu, 3)
+                self.registers[address] = (self.registers[address] & and_mask) | (or_mask & ~and_mask & 0xFFFF)
             else:
                 self.registers[address : address + count] = [argument] if function == 6 else struct.unpack_from(f">{count}H", pdu, 6)
-        return pdu[:5]
+        return pdu if function == 22 else pdu[:5]
 
 
 async def _send(writer: asyncio.StreamWriter, behaviour: Behaviour, frame: bytes) -> None:

@@ -1,127 +1,108 @@
-"""One Modbus TCP connection: a request, its answer, one at a time."""
+"""Asking one unit: reads and writes over the line that it may share."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final, Self, TypeVar
+from typing import Final
 
-from drivers.abort import abort
 from drivers.metrics import DriverMetrics
-from drivers.modbus.frames import MBAP, BadFrame, ModbusException, adu, check_header, read_answer, read_request, write_answer, write_request
-from plant import times
-from plant.device import ModbusDevice, ModbusTable
+from drivers.modbus.exchange import Exchange, LineReset, Seat
+from drivers.modbus.frames import Answer, BadFrame, ReadRequest, WriteRequest
+from drivers.modbus.line import Line
+from plant.device import ModbusDevice
 from plant.errors import DeviceUnreachable
 
-_CLOSE_DEADLINE: Final = 1.0
-
-T = TypeVar("T")
-
-
-class ConnectionDropped(DeviceUnreachable):
-    """The connection was given up before: nothing of this request was sent."""
+_AHEAD_OF_THE_WINDOW: Final = 2
 
 
 class ModbusClient:
-    """Asks one unit. After any error but a device's own refusal the connection is of no use: a late answer might be under way. It is never reused."""
+    """One session's requests. After any error but a device's own refusal it asks nothing any more: it is never reused."""
 
-    def __init__(self, device: ModbusDevice, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, metrics: DriverMetrics) -> None:
-        self._device = device
-        self._reader = reader
-        self._writer = writer
-        self._metrics = metrics
-        self._one_at_a_time = asyncio.Lock()
-        self._transaction = 0
-        self._dropped = asyncio.Event()
-        self._why_dropped = ""
-        self.latency: float | None = None
+    def __init__(self, device: ModbusDevice, line: Line, metrics: DriverMetrics) -> None:
+        self._line = line
+        self._seat = Seat(device.name, device.unit_id, device.timeout, metrics)
 
-    @classmethod
-    async def connect(cls, device: ModbusDevice, metrics: DriverMetrics) -> Self:
-        """Raises ``DeviceUnreachable`` when nothing listens within the device's time-out."""
-        try:
-            async with asyncio.timeout(device.timeout):
-                reader, writer = await asyncio.open_connection(device.host, device.port)
-        except TimeoutError:
-            raise DeviceUnreachable(f"no connection within {device.timeout:g} s") from None
-        except OSError as error:
-            raise DeviceUnreachable(f"no connection: {error.strerror or error}") from error
-        except UnicodeError as error:  # raised by the name's encoding for one that cannot be a host's
-            raise DeviceUnreachable(f"no connection: {device.host!r} is no host: {error}") from error
-        return cls(device, reader, writer, metrics)
+    async def connect(self) -> None:
+        """Raises ``DeviceUnreachable`` when nothing listens within the device's time-out. To be closed even so."""
+        await self._line.join(self._seat)
 
-    async def read(self, table: ModbusTable, address: int, count: int) -> tuple[bytes | ModbusException, int]:
+    @property
+    def latency(self) -> float | None:
+        return self._seat.latency
+
+    @property
+    def last_heard(self) -> int:
+        """The unit's last sign of life, or that of its line's end; UTC microseconds, 0 before the first."""
+        return self._seat.heard
+
+    @property
+    def is_shared(self) -> bool:
+        return self._line.is_shared
+
+    @property
+    def disorder(self) -> int:
+        """Changes whenever what is read next may be the answer to an earlier request; 0 where that cannot be. See ``line``."""
+        return self._line.disorder
+
+    @property
+    def ahead(self) -> int:
+        """How many reads to ask at once, so that the line's window is always full."""
+        return 1 if self._line.window == 1 else _AHEAD_OF_THE_WINDOW * self._line.window
+
+    def ask(self, request: ReadRequest | WriteRequest, *, first: bool = False) -> Exchange:
+        """Sends the request in its turn, ``first`` before what else this unit asks. To be followed by ``answer`` or ``withdraw``.
+
+        Raises:
+            ConnectionDropped, SilentUnit: an earlier error ended this session; nothing was sent.
+        """
+        exchange = Exchange(self._seat, request, asyncio.get_running_loop().create_future())
+        self._line.submit(exchange, first=first)
+        return exchange
+
+    async def answer(self, exchange: Exchange) -> tuple[Answer, int]:
         """Data bytes as on the wire, or the device's refusal; and the middle of request and answer by our clock, UTC microseconds.
 
         Raises:
-            ConnectionDropped: an earlier error ended the connection; nothing was sent.
+            ConnectionDropped: nothing was sent.
+            LineReset: another unit's error ended the connection; this session goes on.
             DeviceUnreachable: no answer in time, or the connection ended.
             BadFrame: the answer was not the request's.
         """
-        async with self._one_at_a_time:
-            with self._dropped_on_error():
-                return await self._ask(read_request(table, address, count), lambda pdu: read_answer(pdu, table, count))
+        try:
+            return await exchange.future
+        except asyncio.CancelledError:
+            self._line.give_up(exchange)
+            raise
 
-    async def write(self, table: ModbusTable, address: int, data: bytes) -> ModbusException | None:
-        """Writes once; ``None`` when the device took it. Raises as ``read``."""
-        request = write_request(table, address, data)
-        async with self._one_at_a_time:
-            with self._dropped_on_error():
-                refused, _ = await self._ask(request, lambda pdu: write_answer(pdu, request))
-                return refused
+    def withdraw(self, exchange: Exchange) -> None:
+        """Nobody will wait for its answer."""
+        if not exchange.future.done():
+            self._line.give_up(exchange)
+        elif not exchange.future.cancelled():
+            exchange.future.exception()  # else asyncio reports an error that nobody looked at
+
+    async def read(self, request: ReadRequest, *, first: bool = False) -> tuple[Answer, int]:
+        """One read, asked once more where another unit's error cut it short. Raises as ``ask`` and ``answer``."""
+        try:
+            return await self.answer(self.ask(request, first=first))
+        except LineReset:
+            return await self.answer(self.ask(request, first=first))
+
+    def distrust(self, error: BadFrame) -> None:
+        """Ends this session and the line's connection: what was read is not this unit's."""
+        self._line.distrust(self._seat, error)
+
+    def unreached(self, text: str) -> DeviceUnreachable:
+        """The error for a unit that its gateway does not reach: ``SilentUnit`` where its tries hold up others."""
+        return self._line.silent(self._seat, text)
 
     async def wait(self, seconds: float) -> None:
-        """Sleeps. Raises ``ConnectionDropped`` as soon as a request of somebody else ended the connection, so that it is not kept until the next scan."""
+        """Sleeps. Raises as ``ask`` as soon as the session is over, so that it is not kept until the next scan."""
         try:
             async with asyncio.timeout(seconds):
-                await self._dropped.wait()
+                await self._seat.dropped.wait()
         except TimeoutError:
             return
-        raise ConnectionDropped(self._why_dropped)
-
-    async def _ask(self, request: bytes, accept: Callable[[bytes], T]) -> tuple[T, int]:
-        """What ``accept`` makes of the answer, which raises ``BadFrame`` for one that is not the request's; and the middle of request and answer."""
-        self._transaction = (self._transaction + 1) & 0xFFFF
-        begun_at, begun = times.now(), time.perf_counter()
-        try:
-            async with asyncio.timeout(self._device.timeout):
-                self._writer.write(adu(self._transaction, self._device.unit_id, request))
-                await self._writer.drain()
-                header = await self._reader.readexactly(MBAP.size)
-                answer = accept(await self._reader.readexactly(check_header(header, self._transaction, self._device.unit_id)))
-        except TimeoutError:
-            self._metrics.polled("timeout", time.perf_counter() - begun)
-            raise DeviceUnreachable(f"no answer within {self._device.timeout:g} s") from None
-        except (OSError, asyncio.IncompleteReadError) as error:
-            self._metrics.polled("disconnected", time.perf_counter() - begun)
-            raise DeviceUnreachable(f"the connection ended: {error}") from error
-        except BadFrame:
-            self._metrics.polled("rejected", time.perf_counter() - begun)
-            raise
-        self.latency = time.perf_counter() - begun
-        self._metrics.polled("answered", self.latency)
-        return answer, begun_at + round(self.latency * times.MICROSECONDS / 2)
-
-    @contextmanager
-    def _dropped_on_error(self) -> Iterator[None]:
-        """Rule: after a time-out, a cancellation or a wrong answer the connection is dropped, or the next request might read the late answer."""
-        if self._dropped.is_set() or self._writer.is_closing():
-            raise ConnectionDropped(self._why_dropped or "the connection ended")
-        try:
-            yield
-        except BaseException as error:
-            if isinstance(error, BadFrame):
-                self._metrics.rejected(error.reason)
-            self._why_dropped = f"the connection was dropped: {str(error) or 'a request was given up'}"
-            self._dropped.set()
-            abort(self._writer.transport)
-            raise
+        raise self._seat.refusal()
 
     async def close(self) -> None:
-        """Ends the connection; never raises."""
-        self._writer.close()
-        try:
-            async with asyncio.timeout(_CLOSE_DEADLINE):
-                await self._writer.wait_closed()
-        except (TimeoutError, OSError):
-            abort(self._writer.transport)
+        """Ends the session, and the connection with the last one on it; never raises."""
+        await self._line.leave(self._seat)

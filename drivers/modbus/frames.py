@@ -1,4 +1,4 @@
-"""Modbus TCP frames: requests to bytes, answers from bytes, with everything checked that a wrong or late answer could get wrong.
+"""Modbus requests to bytes and answers from bytes, with everything checked that a wrong or late answer could get wrong; and the header of Modbus TCP.
 
 Source: MODBUS Messaging on TCP/IP Implementation Guide V1.0b (MBAP header) and MODBUS Application Protocol V1.1b3 (functions, exceptions).
 """
@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from plant.device import ModbusTable
+from plant.device import ModbusTable, WriteStyle
 from plant.errors import DeviceProtocolError
 from plant.quality import Quality
 
@@ -19,7 +19,12 @@ LONGEST_PDU: Final = 253
 READ_FUNCTION: Final = {ModbusTable.COIL: 1, ModbusTable.DISCRETE: 2, ModbusTable.HOLDING: 3, ModbusTable.INPUT: 4}
 WRITE_COIL: Final = 5
 WRITE_REGISTER: Final = 6
+WRITE_COILS: Final = 15
 WRITE_REGISTERS: Final = 16
+MASK_WRITE_REGISTER: Final = 22
+
+MOST_REGISTERS_WRITTEN: Final = 123
+"""Of one request of function 16."""
 
 _EXCEPTION_QUALITY: Final = {
     1: Quality.BAD_NOT_SUPPORTED,
@@ -62,6 +67,11 @@ class ModbusException:
         return self.code in {2, 3}
 
     @property
+    def is_busy(self) -> bool:
+        """The device asks to be asked again."""
+        return self.code == 6
+
+    @property
     def is_from_gateway(self) -> bool:
         """Said by what stands before the unit, not by the unit."""
         return self.code in {10, 11}
@@ -75,22 +85,8 @@ class ModbusException:
         return f"exception {self.code:02X}, {_EXCEPTION_NAME.get(self.code, 'not in the standard')}"
 
 
-def read_request(table: ModbusTable, address: int, count: int) -> bytes:
-    return struct.pack(">BHH", READ_FUNCTION[table], address, count)
-
-
-def write_request(table: ModbusTable, address: int, data: bytes) -> bytes:
-    """``data``: one byte 0 or 1 for a coil, else the registers in the order of the wire. One register and several have functions of their own."""
-    if table is ModbusTable.COIL:
-        return struct.pack(">BHH", WRITE_COIL, address, 0xFF00 if data[0] else 0)
-    if len(data) == 2:
-        return struct.pack(">BH", WRITE_REGISTER, address) + data
-    return struct.pack(">BHHB", WRITE_REGISTERS, address, len(data) // 2, len(data)) + data
-
-
-def adu(transaction: int, unit: int, pdu: bytes) -> bytes:
-    """The bytes of one request on the wire."""
-    return MBAP.pack(transaction, 0, len(pdu) + 1, unit) + pdu
+Answer = bytes | ModbusException
+"""Data bytes as on the wire (none for a write), or the device's refusal."""
 
 
 class BadFrame(DeviceProtocolError):
@@ -101,47 +97,103 @@ class BadFrame(DeviceProtocolError):
         super().__init__(detail)
 
 
-def check_header(header: bytes, transaction: int, unit: int) -> int:
-    """Length of the PDU that follows a header of 7 bytes.
+class ReadRequest:
+    """A read, made once and asked again and again. ``count`` is registers, or bits of a bit table."""
+
+    __slots__ = ("_expected", "_function", "pdu")
+
+    def __init__(self, table: ModbusTable, address: int, count: int) -> None:
+        self._function = READ_FUNCTION[table]
+        self._expected = (count + 7) // 8 if table.is_bit else 2 * count
+        self.pdu = struct.pack(">BHH", self._function, address, count)
+
+    def accept(self, pdu: bytes) -> Answer:
+        """The data bytes: registers as on the wire, or bits, least significant first.
+
+        Raises:
+            BadFrame: another function or another length than asked for.
+        """
+        expected = self._expected
+        if len(pdu) == expected + 2 and pdu[0] == self._function and pdu[1] == expected:
+            return pdu[2:]
+        refused = _exception(pdu, self._function)
+        if refused is not None:
+            return refused
+        raise BadFrame("length", f"{len(pdu) - 2} bytes of data, {expected} were asked for")
+
+
+class WriteRequest:
+    """A write, from its PDU."""
+
+    __slots__ = ("_echo", "pdu")
+
+    def __init__(self, pdu: bytes) -> None:
+        self.pdu = pdu
+        self._echo = pdu if pdu[0] == MASK_WRITE_REGISTER else pdu[:5]
+
+    @classmethod
+    def of(cls, table: ModbusTable, address: int, data: bytes, style: WriteStyle = WriteStyle.EITHER) -> "WriteRequest":
+        """``data``: one byte 0 or 1 for a coil, else the registers in the order of the wire.
+
+        Raises:
+            ValueError: the device has no function that writes so many registers at once. They are not written one by one: a value would be torn.
+        """
+        if table is ModbusTable.COIL:
+            if style is WriteStyle.MULTIPLE:
+                return cls(struct.pack(">BHHBB", WRITE_COILS, address, 1, 1, 1 if data[0] else 0))
+            return cls(struct.pack(">BHH", WRITE_COIL, address, 0xFF00 if data[0] else 0))
+        registers = len(data) // 2
+        if registers == 1 and style is not WriteStyle.MULTIPLE:
+            return cls(struct.pack(">BH", WRITE_REGISTER, address) + data)
+        if style is WriteStyle.SINGLE:
+            raise ValueError(f"{registers} registers cannot be written at once to a device with single writes only")
+        if registers > MOST_REGISTERS_WRITTEN:
+            raise ValueError(f"{registers} registers are more than the {MOST_REGISTERS_WRITTEN} of one write")
+        return cls(struct.pack(">BHHB", WRITE_REGISTERS, address, registers, len(data)) + data)
+
+    @classmethod
+    def of_bit(cls, address: int, bit: int, is_set: bool) -> "WriteRequest":
+        """Function 22: the device keeps the other bits. Result = (contents AND and-mask) OR (or-mask AND NOT and-mask); V1.1b3, 6.16."""
+        return cls(struct.pack(">BHHH", MASK_WRITE_REGISTER, address, 0xFFFF ^ (1 << bit), is_set << bit))
+
+    def accept(self, pdu: bytes) -> Answer:
+        """No bytes: the device took the write.
+
+        Raises:
+            BadFrame: the echo is not that of the request.
+        """
+        if pdu == self._echo:
+            return b""
+        refused = _exception(pdu, self.pdu[0])
+        if refused is not None:
+            return refused
+        raise BadFrame("echo", "the device confirmed another write than was asked for")
+
+
+Request = ReadRequest | WriteRequest
+
+
+def adu(transaction: int, unit: int, pdu: bytes) -> bytes:
+    """The bytes of one request on the wire."""
+    return MBAP.pack(transaction, 0, len(pdu) + 1, unit) + pdu
+
+
+def header_at(received: bytes, at: int) -> tuple[int, int, int]:
+    """Transaction, length of the PDU that follows, and unit, from the seven bytes at ``at``.
 
     Raises:
-        BadFrame: the header is not that of the answer to ``transaction`` of ``unit``.
+        BadFrame: this is no header of Modbus TCP.
     """
-    got_transaction, protocol, length, got_unit = MBAP.unpack(header)
+    transaction, protocol, length, unit = MBAP.unpack_from(received, at)
     if protocol != 0 or not 2 <= length <= LONGEST_PDU + 1:
         raise BadFrame("header", f"a header of protocol {protocol} and length {length}")
-    if got_transaction != transaction:
-        raise BadFrame("transaction", f"the answer is to transaction {got_transaction}, the request was {transaction}")
-    if got_unit != unit:
-        raise BadFrame("unit", f"the answer is of unit {got_unit}, the request was to {unit}")
-    return int(length) - 1
+    return transaction, length - 1, unit
 
 
-def read_answer(pdu: bytes, table: ModbusTable, count: int) -> bytes | ModbusException:
-    """The data bytes of a read: registers as on the wire, or bits, least significant first.
-
-    Raises:
-        BadFrame: another function or another length than asked for.
-    """
-    refused = _exception(pdu, READ_FUNCTION[table])
-    if refused is not None:
-        return refused
-    expected = (count + 7) // 8 if table.is_bit else 2 * count
-    if len(pdu) != expected + 2 or pdu[1] != expected:
-        raise BadFrame("length", f"{len(pdu) - 2} bytes of data, {expected} were asked for")
-    return pdu[2:]
-
-
-def write_answer(pdu: bytes, request: bytes) -> ModbusException | None:
-    """``None``: the device took the write.
-
-    Raises:
-        BadFrame: the echo is not that of the request.
-    """
-    refused = _exception(pdu, request[0])
-    if refused is None and pdu != request[:5]:
-        raise BadFrame("echo", "the device confirmed another write than was asked for")
-    return refused
+def check_unit(got: int, asked: int) -> None:
+    """Raises ``BadFrame`` for the answer of another unit."""
+    if got != asked:
+        raise BadFrame("unit", f"the answer is of unit {got}, the request was to {asked}")
 
 
 def _exception(pdu: bytes, function: int) -> ModbusException | None:

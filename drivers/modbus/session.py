@@ -1,72 +1,117 @@
-"""A session with one Modbus device: scans on absolute phases, writes with read-back, over one connection.
+"""A session with one Modbus device: scans by schedule, writes with read-back, over a line that it may share.
 
 Rules:
 
-1. A scan class is due at ``start + k * period`` of the monotonic clock. A scan that comes late is done once; the ones it covered are skipped and
-   counted, never caught up.
-2. A device's refusal (an exception) is a quality. A block refused for its address is halved until only the tags that the device does not have are Bad;
-   a minute later it is asked for whole again, because a device that is being loaded refuses what it has. A scan in which a gateway says of every block
-   that it does not reach the unit ends the session: nobody is there.
-3. A source time is the middle of request and answer; Modbus carries none.
-4. A write goes out once. Read back equal it is confirmed; whatever cuts it short after it was sent leaves its outcome unknown.
+1. A device's refusal (an exception) is a quality and never ends the session. A block refused for its address is halved until only the tags that the device
+   does not have are Bad; a minute later it is asked for whole again, because a device that is being loaded refuses what it has. A busy device (06) is asked
+   again three times, within the scan's period. A scan in which a gateway says of every block that it does not reach the unit ends the session: nobody is
+   there. The first request of a session is one block alone, so that a unit that is still away costs the others on its line one time-out.
+2. A source time is the middle of request and answer; Modbus carries none.
+3. On a line whose answers are not numbered, what is read after a disorder may be the answer to an earlier request. A device with ``identity`` is asked for it
+   first, and another answer ends session and connection. Without it the values of a scan are Uncertain (``Uncertain``, OPC UA Part 8: nothing more is known)
+   until one scan was read whole with no disorder since it began; the next is Good.
 """
 
 import asyncio
 import math
+import struct
 import time
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from drivers.metrics import DriverMetrics
-from drivers.modbus.client import ConnectionDropped, ModbusClient
+from drivers.modbus.client import ModbusClient
 from drivers.modbus.decode import BlockDecoder
-from drivers.modbus.encode import encode
-from drivers.modbus.frames import ModbusException
-from drivers.modbus.plan import Block, Point, ScanClass, plan, points_of
-from drivers.session import READ_BACK_PERIOD, READ_BACK_WITHIN, WriteOutcome, WriteStatus
-from plant import times
+from drivers.modbus.exchange import Exchange, LineReset
+from drivers.modbus.frames import Answer, BadFrame, ModbusException, ReadRequest
+from drivers.modbus.plan import Block, ScanClass
+from drivers.modbus.schedule import Schedule
+from drivers.modbus.writer import ModbusWriter
+from drivers.session import WriteOutcome
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.command import CommandValue
-from plant.device import Encoding, ModbusAddress, ModbusDevice
+from plant.device import ModbusDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
-from plant.quality import Quality, is_good
+from plant.quality import Quality, good_mask
 from plant.tag import Tag
 
 _WHOLE_AGAIN_AFTER: Final = 60.0
-_FLOAT32_TOLERANCE: Final = 1e-6
-_FLOAT64_TOLERANCE: Final = 1e-12
-"""Relative; a read-back differs from what was written by the rounding of the register's type and the scale."""
+_BUSY_TRIES: Final = 3
+_BUSY_WAIT: Final = 0.05
+"""Seconds before the first of these; twice as long before each further one."""
 
 
 @dataclass(slots=True)
 class _DecodedBlock:
+    """A block with what is made of it once: its request and its decoder."""
+
     block: Block
+    request: ReadRequest
     decoder: BlockDecoder
+
+    @classmethod
+    def of(cls, block: Block) -> "_DecodedBlock":
+        return cls(block, ReadRequest(block.table, block.address, block.count), BlockDecoder(block))
 
 
 @dataclass(slots=True)
 class _Class:
-    """A scan class at run time: its blocks as planned and as asked for. ``due`` and ``whole_again`` are seconds of the monotonic clock."""
+    """A scan class at run time: its blocks as planned and as asked for. ``whole_again`` is seconds of the monotonic clock."""
 
-    period: float
+    schedule: Schedule
     planned: Sequence[_DecodedBlock]
-    due: float
     blocks: list[_DecodedBlock]
     whole_again: float = math.inf
+
+
+@dataclass(slots=True)
+class _Scan:
+    """What one scan brought. ``away`` is a gateway's word that the unit is not there; ``is_there`` that anything else was answered."""
+
+    numbers: list[SampleBatch] = field(default_factory=list)
+    texts: list[TextBatch] = field(default_factory=list)
+    away: ModbusException | None = None
+    is_there: bool = False
+
+    def add(self, decoder: BlockDecoder, answer: Answer, at: int) -> None:
+        if isinstance(answer, ModbusException):
+            self.numbers.append(SampleBatch.of_one_time(decoder.tag_id, at, np.nan, answer.quality))
+            self.texts.append(TextBatch.without_value(decoder.text_ids, at, answer.quality))
+        else:
+            self.numbers.append(decoder.numbers(answer, at))
+            self.texts.append(decoder.texts(answer, at))
+
+    def batches(self, *, is_uncertain: bool) -> list[Batch]:
+        numbers, texts = SampleBatch.concatenate(self.numbers), TextBatch.concatenate(self.texts)
+        if is_uncertain:
+            numbers = SampleBatch(numbers.tag_id, numbers.time, numbers.value, _uncertain(numbers.quality))
+            texts = TextBatch(texts.tag_id, texts.time, texts.value, _uncertain(texts.quality))
+        batches: list[Batch] = [numbers, texts]
+        return [batch for batch in batches if len(batch)]
+
+
+def _uncertain(quality: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    return np.where(good_mask(quality), np.int16(Quality.UNCERTAIN), quality)
 
 
 class ModbusSession:
     """Satisfies ``drivers.session.Session``."""
 
-    def __init__(self, client: ModbusClient, classes: Sequence[ScanClass], metrics: DriverMetrics) -> None:
+    def __init__(self, device: ModbusDevice, client: ModbusClient, classes: Sequence[ScanClass], metrics: DriverMetrics) -> None:
+        self._device = device
         self._client = client
         self._metrics = metrics
+        self._writer = ModbusWriter(client, device)
+        self._has_answered = False
+        self._proven_in = 0
         now = time.monotonic()
-        planned = [[_DecodedBlock(block, BlockDecoder(block)) for block in scan.blocks] for scan in classes]
-        self._classes = [_Class(scan.period, blocks, now, list(blocks)) for scan, blocks in zip(classes, planned, strict=True)]
+        planned = [[_DecodedBlock.of(block) for block in scan.blocks] for scan in classes]
+        self._classes = [_Class(Schedule(device.name, scan.period, now), blocks, list(blocks)) for scan, blocks in zip(classes, planned, strict=True)]
 
     @property
     def latency(self) -> float | None:
@@ -76,133 +121,127 @@ class ModbusSession:
     def clock_offset(self) -> float | None:
         return None
 
+    @property
+    def last_heard(self) -> int:
+        return self._client.last_heard
+
+    @property
+    def overflows(self) -> int:
+        return 0
+
+    @property
+    def trouble(self) -> str | None:
+        """See ``drivers.session``: a device, or a line, that cannot be read as often as its tags ask (``schedule``)."""
+        slow = [f"{scan.schedule.period:g} s" for scan in self._classes if scan.schedule.is_overloaded]
+        return f"overloaded: most of the last scans every {' and '.join(slow)} were late; ask for fewer tags, or less often" if slow else None
+
+    async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
+        """Modbus devices keep no history that can be asked for."""
+        return False
+
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """The scans, one ``SampleBatch`` and one ``TextBatch`` each at the most. See ``drivers.session``."""
         while self._classes:
-            due = min(self._classes, key=lambda scan: scan.due)
-            await self._client.wait(max(0.0, due.due - time.monotonic()))
+            due = min(self._classes, key=lambda scan: scan.schedule.due)
+            await self._client.wait(max(0.0, due.schedule.due - time.monotonic()))
             batches, error = await self._scan(due)
             for batch in batches:
                 yield batch
             if error is not None:
                 raise error
-            self._next(due)
+            missed = due.schedule.done(time.monotonic())
+            if missed:
+                self._metrics.overran(missed)
+            self._metrics.overloaded(self.trouble is not None)
         await asyncio.Event().wait()  # a device without tags has nothing to say
-
-    def _next(self, scan: _Class) -> None:
-        late = int((time.monotonic() - scan.due) // scan.period)
-        if late > 0:
-            self._metrics.overran(late)
-        scan.due += (late + 1) * scan.period
 
     async def _scan(self, scan: _Class) -> tuple[Sequence[Batch], DeviceUnreachable | DeviceProtocolError | None]:
         """What was read, and what ended the session in the middle of it, if anything did."""
         if time.monotonic() >= scan.whole_again:
             scan.blocks, scan.whole_again = list(scan.planned), math.inf
-        numbers: list[SampleBatch] = []
-        texts: list[TextBatch] = []
+        disorder = self._client.disorder
+        found = _Scan()
         error: DeviceUnreachable | DeviceProtocolError | None = None
-        blocks = list(scan.blocks)
-        away: ModbusException | None = None
-        is_there = False
-        while blocks:
-            decoded = blocks.pop(0)
-            try:
-                answer, at = await self._client.read(decoded.block.table, decoded.block.address, decoded.block.count)
-            except (DeviceUnreachable, DeviceProtocolError) as failure:
-                error = failure
-                break
-            if isinstance(answer, ModbusException) and answer.is_from_gateway:
-                away = answer
-            else:
-                is_there = True
-            if isinstance(answer, ModbusException):
-                halves = decoded.block.halves() if answer.is_about_address else None
-                if halves is not None:
-                    split = [_DecodedBlock(half, BlockDecoder(half)) for half in halves]
+        try:
+            is_proven = self._proven_in == disorder or await self._has_proved_itself()
+            await self._read_blocks(scan, found)
+        except (DeviceUnreachable, DeviceProtocolError) as failure:
+            is_proven, error = self._proven_in == disorder, failure
+        if error is None and found.away is not None and not found.is_there:
+            return [], self._client.unreached(f"a gateway does not reach the unit: {found.away}")
+        is_in_order = self._client.disorder == disorder
+        if is_in_order and error is None:
+            self._proven_in = disorder
+        return found.batches(is_uncertain=disorder != 0 and not (is_proven and is_in_order)), error
+
+    async def _has_proved_itself(self) -> bool:
+        """Reads the registers by which the device is known. ``False``: it has none, or would not tell, or there was disorder meanwhile.
+
+        Raises:
+            BadFrame: another device answers, or an answer to something else came.
+        """
+        identity = self._device.identity
+        if identity is None:
+            return False
+        disorder = self._client.disorder
+        answer, _ = await self._client.read(ReadRequest(identity.table, identity.address, len(identity.registers)))
+        if isinstance(answer, ModbusException) or self._client.disorder != disorder:
+            return False
+        registers = struct.unpack(f">{len(identity.registers)}H", answer)
+        if registers != identity.registers:
+            error = BadFrame("identity", f"{identity.table} {identity.address} reads {registers}, {self._device.name} has {identity.registers} there")
+            self._client.distrust(error)
+            raise error
+        self._proven_in = disorder
+        return True
+
+    async def _read_blocks(self, scan: _Class, found: _Scan) -> None:
+        """Reads into ``found`` until all is read, or raises what ended the session; what was read before stands."""
+        blocks = deque(scan.blocks)
+        asked: deque[tuple[_DecodedBlock, Exchange]] = deque()
+        try:
+            while blocks or asked:
+                while blocks and len(asked) < (self._client.ahead if self._has_answered else 1):
+                    asked.append((blocks[0], self._client.ask(blocks[0].request)))
+                    blocks.popleft()
+                decoded, exchange = asked.popleft()
+                answer, at = await self._answer(decoded, exchange, scan)
+                if isinstance(answer, ModbusException) and answer.is_from_gateway:
+                    found.away = answer
+                    if not self._has_answered and self._client.is_shared:
+                        return
+                else:
+                    found.is_there = self._has_answered = True
+                if isinstance(answer, ModbusException) and answer.is_about_address and (halves := decoded.block.halves()) is not None:
+                    split = [_DecodedBlock.of(half) for half in halves]
                     place = scan.blocks.index(decoded)
                     scan.blocks[place : place + 1] = split
                     scan.whole_again = min(scan.whole_again, time.monotonic() + _WHOLE_AGAIN_AFTER)
-                    blocks[:0] = split
-                    continue
-                numbers.append(SampleBatch.of_one_time(decoded.decoder.tag_id, at, np.nan, answer.quality))
-                texts.append(TextBatch.without_value(decoded.decoder.text_ids, at, answer.quality))
-            else:
-                numbers.append(decoded.decoder.numbers(answer, at))
-                texts.append(decoded.decoder.texts(answer, at))
-        if away is not None and not is_there and error is None:
-            return [], DeviceUnreachable(f"a gateway does not reach the unit: {away}")
-        batches: list[Batch] = [SampleBatch.concatenate(numbers), TextBatch.concatenate(texts)]
-        return [batch for batch in batches if len(batch)], error
+                    blocks.extendleft(reversed(split))
+                else:
+                    found.add(decoded.decoder, answer, at)
+        finally:
+            for _, rest in asked:
+                self._client.withdraw(rest)
+
+    async def _answer(self, decoded: _DecodedBlock, exchange: Exchange, scan: _Class) -> tuple[Answer, int]:
+        """The answer, asked for again when another unit's error or the device's own business was in the way."""
+        try:
+            answer, at = await self._client.answer(exchange)
+        except LineReset:
+            answer, at = await self._client.read(decoded.request)
+        end, wait = scan.schedule.due + scan.schedule.period, _BUSY_WAIT
+        for _ in range(_BUSY_TRIES):
+            if not isinstance(answer, ModbusException) or not answer.is_busy or time.monotonic() + wait > end:
+                break
+            await self._client.wait(wait)
+            answer, at = await self._client.read(decoded.request)
+            wait *= 2
+        return answer, at
 
     async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
         """Writes once and reads back. See ``drivers.session``."""
-        address = tag.source
-        if not isinstance(address, ModbusAddress) or not address.table.is_writable or (address.encoding is Encoding.BIT and not address.table.is_bit):
-            return WriteOutcome(WriteStatus.NOT_SENT, f"{tag.name} has no register that can be written", Quality.BAD_NOT_WRITABLE)
-        try:
-            data = encode(address, value)
-        except ValueError as error:
-            return WriteOutcome(WriteStatus.NOT_SENT, str(error), Quality.BAD_OUT_OF_RANGE)
-        try:
-            refused = await self._client.write(address.table, address.address, data)
-        except ConnectionDropped as error:
-            return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {error}", Quality.BAD_NOT_CONNECTED)
-        except (DeviceUnreachable, DeviceProtocolError) as error:
-            return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {error}", Quality.BAD_COMMUNICATION_ERROR)
-        if refused is not None and refused.leaves_outcome_open:
-            return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {refused}", refused.quality)
-        if refused is not None:
-            return WriteOutcome(WriteStatus.REJECTED, f"the device refused it: {refused}", refused.quality)
-        return await self._read_back(Point(tag, address), value)
-
-    async def _read_back(self, point: Point, value: CommandValue) -> WriteOutcome:
-        """Again and again for a second: many devices show a value only after a scan of their own."""
-        end = time.monotonic() + READ_BACK_WITHIN
-        while True:
-            outcome = await self._read_back_once(point, value)
-            if outcome.status is WriteStatus.CONFIRMED or outcome.read_back is None or time.monotonic() + READ_BACK_PERIOD > end:
-                return outcome
-            await asyncio.sleep(READ_BACK_PERIOD)
-
-    async def _read_back_once(self, point: Point, value: CommandValue) -> WriteOutcome:
-        address = point.address
-        block = Block(address.table, address.address, address.length, (point,))
-        try:
-            answer, _ = await self._client.read(block.table, block.address, block.count)
-        except (DeviceUnreachable, DeviceProtocolError) as error:
-            return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and could not be read back: {error}", Quality.BAD_COMMUNICATION_ERROR)
-        if isinstance(answer, ModbusException):
-            return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and refused to be read back: {answer}", answer.quality)
-        decoder = BlockDecoder(block)
-        read: CommandValue
-        if address.encoding is Encoding.STRING:
-            texts = decoder.texts(answer, times.now())
-            read, quality = str(texts.value[0]), int(texts.quality[0])
-            is_equal = read == value
-        else:
-            numbers = decoder.numbers(answer, times.now())
-            read, quality = float(numbers.value[0]), int(numbers.quality[0])
-            is_equal = not isinstance(value, str) and abs(read - value) <= _tolerance(address, value)
-        if is_equal and is_good(quality):
-            return WriteOutcome(WriteStatus.CONFIRMED, "written and read back", Quality.GOOD, read)
-        return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and reads {read!r}", quality, read)
+        return await self._writer.write(tag, value)
 
     async def close(self) -> None:
         await self._client.close()
-
-
-def _tolerance(address: ModbusAddress, value: float) -> float:
-    """How far a read-back may lie from ``value`` and still be it, engineering units: a float's rounding, or half a step of a whole number."""
-    magnitude = max(abs(value), abs(address.offset))
-    if address.encoding is Encoding.FLOAT32:
-        return _FLOAT32_TOLERANCE * magnitude
-    if address.encoding is Encoding.FLOAT64:
-        return _FLOAT64_TOLERANCE * magnitude
-    return abs(address.scale) / 2 + _FLOAT64_TOLERANCE * magnitude
-
-
-async def open_modbus(device: ModbusDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> ModbusSession:
-    """Satisfies ``drivers.session.OpenSession``."""
-    client = await ModbusClient.connect(device, metrics)
-    return ModbusSession(client, plan(device, points_of(tags)), metrics)

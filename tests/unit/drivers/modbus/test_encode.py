@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.modbus.decode import BlockDecoder
-from drivers.modbus.encode import encode
+from drivers.modbus.encode import encode, in_order
 from drivers.modbus.plan import Block, Point
 from plant.command import CommandValue
 from plant.device import ByteOrder, Encoding, ModbusAddress, ModbusTable
@@ -22,14 +22,16 @@ LIMITS = {
     Encoding.UINT32: (0, 2**32 - 1),
     Encoding.INT64: (-(2**63), 2**63 - 1),
     Encoding.UINT64: (0, 2**64 - 1),
+    Encoding.BCD16: (0, 9_999),
+    Encoding.BCD32: (0, 99_999_999),
 }
-FLOATS = (Encoding.FLOAT32, Encoding.FLOAT64)
-EXACT = 2**53
-"""Integers up to here are exact as float64, the type of an engineering value."""
+FLOATS = (Encoding.FLOAT16, Encoding.FLOAT32, Encoding.FLOAT64)
+EXACT = 2**53 - 1
+"""Integers up to here are told from their neighbours by float64, the type of an engineering value."""
 
 
-def holding(encoding: Encoding, order: ByteOrder = ByteOrder.ABCD, *, scale: float = 1.0, offset: float = 0.0) -> ModbusAddress:
-    return ModbusAddress(ModbusTable.HOLDING, 0, encoding, order, encoding.registers, scale=scale, offset=offset)
+def holding(encoding: Encoding, order: ByteOrder = ByteOrder.ABCD, *, scale: float = 1.0, offset: float = 0.0, no_value: float | None = None) -> ModbusAddress:
+    return ModbusAddress(ModbusTable.HOLDING, 0, encoding, order, encoding.registers, scale=scale, offset=offset, no_value=no_value)
 
 
 def text(length: int, order: ByteOrder = ByteOrder.ABCD) -> ModbusAddress:
@@ -58,9 +60,13 @@ def test_a_whole_number_is_read_back_as_it_was_written(encoding: Encoding, order
 
 
 @pytest.mark.parametrize("order", ByteOrder)
-@given(narrow=st.floats(width=32, allow_nan=False, allow_infinity=False), wide=st.floats(allow_nan=False, allow_infinity=False))
-def test_a_float_is_read_back_as_it_was_written(order: ByteOrder, narrow: float, wide: float) -> None:
-    for encoding, value in zip(FLOATS, (narrow, wide), strict=True):
+@given(
+    half=st.floats(width=16, allow_nan=False, allow_infinity=False),
+    single=st.floats(width=32, allow_nan=False, allow_infinity=False),
+    double=st.floats(allow_nan=False, allow_infinity=False),
+)
+def test_a_float_is_read_back_as_it_was_written(order: ByteOrder, half: float, single: float, double: float) -> None:
+    for encoding, value in zip(FLOATS, (half, single, double), strict=True):
         address = holding(encoding, order)
         assert decoded(address, encode(address, value)) == value
 
@@ -71,7 +77,7 @@ def test_registers_that_were_read_are_written_back_as_the_same_bytes(wire: bytes
     wire = wire[: 2 * address.length]
     batch = decoder_of(address).numbers(wire, 0)
     value = float(batch.value[0])
-    if math.isfinite(value) and (encoding in FLOATS or abs(value) < EXACT):
+    if math.isfinite(value) and (encoding in FLOATS or abs(value) <= EXACT):
         assert encode(address, value) == wire
 
 
@@ -79,6 +85,76 @@ def test_registers_that_were_read_are_written_back_as_the_same_bytes(wire: bytes
 def test_scale_and_offset_are_undone_and_the_nearest_register_value_is_written(raw: int, scale: float, sign: int, offset: float) -> None:
     address = holding(Encoding.INT16, scale=sign * scale, offset=offset)
     assert encode(address, raw * (sign * scale) + offset) == struct.pack(">h", raw)
+
+
+@pytest.mark.parametrize(
+    ("order", "wire"),
+    [
+        (ByteOrder.ABCD, "0102030405060708"),
+        (ByteOrder.CDAB, "0708050603040102"),
+        (ByteOrder.BADC, "0201040306050807"),
+        (ByteOrder.DCBA, "0807060504030201"),
+    ],
+)
+def test_the_bytes_of_an_order_stand_on_the_wire_as_its_letters_say(order: ByteOrder, wire: str) -> None:
+    assert in_order(order, bytes.fromhex("0102030405060708")) == bytes.fromhex(wire)
+    assert in_order(order, b"\1\2") == (b"\1\2" if order in {ByteOrder.ABCD, ByteOrder.CDAB} else b"\2\1")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "value", "wire"),
+    [
+        (Encoding.BCD16, 1234.0, "1234"),
+        (Encoding.BCD16, 7.0, "0007"),
+        (Encoding.BCD16, 6.5, "0006"),
+        (Encoding.BCD32, 12_345_678.0, "12345678"),
+        (Encoding.BCD32, 90.0, "00000090"),
+        (Encoding.FLOAT16, 1.0, "3C00"),
+        (Encoding.FLOAT16, -2.0, "C000"),
+        (Encoding.FLOAT16, 65504.0, "7BFF"),
+    ],
+)
+def test_decimal_digits_and_short_floats_are_written_as_their_bits(encoding: Encoding, value: float, wire: str) -> None:
+    assert encode(holding(encoding), value) == bytes.fromhex(wire)
+
+
+@pytest.mark.parametrize(("encoding", "high"), [(Encoding.BCD16, 9_999), (Encoding.BCD32, 99_999_999)])
+@pytest.mark.parametrize("below", [True, False])
+def test_a_number_that_the_digits_cannot_hold_is_refused_with_the_range_named(encoding: Encoding, high: int, *, below: bool) -> None:
+    value = -1.0 if below else high + 1.0
+    with pytest.raises(ValueError, match=f"does not fit {encoding}: its register value {value:.0f} is not within 0 to {high}"):
+        encode(holding(encoding), value)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "no_value", "scale", "value"),
+    [
+        (Encoding.INT16, -32768.0, 0.1, -3276.8),
+        (Encoding.INT16, -32768.0, 0.1, -3276.82),
+        (Encoding.UINT16, 65535.0, 1.0, 65535.0),
+        (Encoding.UINT64, 0.0, 1.0, 0.2),
+        (Encoding.FLOAT16, -999.9, 1.0, -999.9),
+        (Encoding.FLOAT32, -9999.9, 1.0, -9999.9),
+        (Encoding.FLOAT64, -9999.9, 1.0, -9999.9),
+        (Encoding.BCD16, 9999.0, 1.0, 9999.0),
+    ],
+)
+def test_what_the_registers_hold_where_there_is_no_value_is_never_written_as_one(encoding: Encoding, no_value: float, scale: float, value: float) -> None:
+    address = holding(encoding, scale=scale, no_value=no_value)
+    with pytest.raises(ValueError, match=r"cannot be written: its register value .* means that there is no value"):
+        encode(address, value)
+    assert len(encode(address, 10.0)) == 2 * encoding.registers
+
+
+@given(st.integers(-(2**15), 2**15 - 1), st.integers(-(2**15), 2**15 - 1))
+def test_what_is_refused_for_no_value_is_exactly_what_would_be_read_back_as_none(raw: int, no_value: int) -> None:
+    address = holding(Encoding.INT16, no_value=float(no_value))
+    try:
+        wire = encode(address, float(raw))
+    except ValueError:
+        assert raw == no_value
+    else:
+        assert decoded(address, wire) == raw
 
 
 @pytest.mark.parametrize(("value", "raw"), [(4.26, 43), (4.24, 42), (-4.26, -43), (0.04, 0)])
@@ -118,7 +194,10 @@ def test_a_whole_number_fits_up_to_its_limits_and_one_beyond_is_refused(encoding
             encode(address, float(beyond))
 
 
-@pytest.mark.parametrize(("encoding", "value"), [(Encoding.INT64, 2.0**63), (Encoding.UINT64, 2.0**64), (Encoding.UINT64, -1.0), (Encoding.FLOAT32, 1e39)])
+@pytest.mark.parametrize(
+    ("encoding", "value"),
+    [(Encoding.INT64, 2.0**63), (Encoding.UINT64, 2.0**64), (Encoding.UINT64, -1.0), (Encoding.FLOAT32, 1e39), (Encoding.FLOAT16, 65520.0)],
+)
 def test_a_number_beyond_the_widest_types_is_refused(encoding: Encoding, value: float) -> None:
     with pytest.raises(ValueError, match=f"does not fit {encoding}"):
         encode(holding(encoding), value)

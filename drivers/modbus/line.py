@@ -1,0 +1,366 @@
+"""One connection, TCP or serial, and the units that share it.
+
+Rules:
+
+1. Units take turns. ``window`` requests are under way at once: one, or more where the framing numbers them and the configuration says so.
+2. The connection is made when a request needs it, once for all who wait, and closed with the last session. Nothing is ever sent twice by the line.
+3. A unit that shares its line and is silent ends its own session alone, where answers are numbered: a late one is known by its number, counted, and
+   thrown away. Two silences in a row may be the connection's own end, and it is made anew.
+4. A wrong answer ends the connection and the session it met. Other units' requests under way are reset (``LineReset``), those that wait go out on the next.
+5. Where answers are not numbered (RTU) every disorder - a time-out, a request given up, a wrong answer, a lost connection - raises ``disorder``: what is read
+   next may be the answer to an earlier request, and each unit must prove itself first (``session``). A socket is reset then. A serial port, which cannot be,
+   is left alone for the time-out at least, and until nothing comes any more.
+6. A window in which an answer stays out, though the unit answered what was asked later or at the same time, or whose answers bear wrong numbers, is one from
+   then on: many devices take one request at a time and say so nowhere.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from drivers.modbus.dial import dial
+from drivers.modbus.exchange import Exchange, LineReset, Seat
+from drivers.modbus.frames import BadFrame
+from drivers.modbus.rtu import answer_length
+from drivers.modbus.serial_port import character_time, silence
+from drivers.modbus.turns import Turns
+from drivers.modbus.wire import RtuWire, TcpWire, Wire
+from drivers.session import SilentUnit
+from plant import times
+from plant.device import Framing, ModbusLine, SerialLine
+from plant.errors import DeviceUnreachable
+
+_log = logging.getLogger(__name__)
+
+_CLOSE_DEADLINE: Final = 1.0
+_IDLE_FOR: Final = 5.0
+"""Seconds without a request after which a device may close the connection and mean nothing by it."""
+_LIVELY_FOR: Final = 10.0
+"""Seconds for which a unit counts as alive after its last answer."""
+_PATIENCE: Final = 5.0
+"""Seconds of noise after which a serial line is given up."""
+_RTU_OVERHEAD: Final = 3
+"""Unit and checksum."""
+
+
+class Line:
+    """Satisfies ``wire.Listener``. One event loop; made once a line, joined and left by sessions.
+
+    ``window`` is how many requests may be under way now. ``disorder`` counts from 1 where answers are not numbered, and is 0 where they are.
+    """
+
+    def __init__(self, line: ModbusLine) -> None:
+        self._line = line
+        self._is_serial = isinstance(line, SerialLine)
+        is_rtu = isinstance(line, SerialLine) or line.framing is Framing.RTU
+        self._is_rtu = is_rtu
+        self.window = 1 if isinstance(line, SerialLine) or is_rtu else max(1, line.window)
+        self.disorder = int(is_rtu)
+        self._rest = line.pause + (silence(line) if isinstance(line, SerialLine) else 0.0)
+        self._character = character_time(line) if isinstance(line, SerialLine) else 0.0
+        self._devices: set[str] = set()
+        self._seats: list[Seat] = []
+        self._turns = Turns()
+        self._wire: Wire | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._pumping: asyncio.TimerHandle | None = None
+        self._not_before = 0.0
+        self._noisy_since: float | None = None
+        self._active = 0.0
+        self._silences = 0
+
+    @property
+    def is_shared(self) -> bool:
+        """More than one device has been at this line; one whose session is down still is."""
+        return len(self._devices) > 1
+
+    async def join(self, seat: Seat) -> None:
+        """Takes a place, and connects where there is no connection. Leave with ``leave`` whatever happens.
+
+        Raises:
+            DeviceUnreachable: no connection within the seat's time-out.
+        """
+        self._devices.add(seat.device)
+        self._seats.append(seat)
+        if self._wire is None:
+            await asyncio.wait({self._dial(seat.timeout)})
+            if seat.error is not None:
+                raise DeviceUnreachable(str(seat.error))
+
+    async def leave(self, seat: Seat) -> None:
+        """Gives the place up; the last one closes the connection, within a second. Never raises."""
+        if seat not in self._seats:
+            return
+        self._seats.remove(seat)
+        self._drop(seat, DeviceUnreachable("the session was closed"))
+        for exchange in self._under_way_of(seat):
+            self.give_up(exchange)
+        if not self._seats:
+            await self._close()
+
+    async def _close(self) -> None:
+        wire, self._wire = self._wire, None
+        dialling, self._dialling = self._dialling, None
+        for timer in (self._deadline, self._pumping):
+            if timer is not None:
+                timer.cancel()
+        self._deadline = self._pumping = self._noisy_since = None
+        if dialling is not None:
+            dialling.cancel()
+            await asyncio.wait({dialling})
+        if wire is None:
+            return
+        self.disorder += self._is_rtu
+        wire.close()
+        try:
+            async with asyncio.timeout(_CLOSE_DEADLINE):
+                await wire.closed.wait()
+        except TimeoutError:
+            wire.abort()
+
+    def submit(self, exchange: Exchange, *, first: bool = False) -> None:
+        """Sends the request when its turn comes. ``first``: before what else waits of its seat.
+
+        Raises:
+            ConnectionDropped, SilentUnit: the session ended before; nothing was sent.
+        """
+        if exchange.seat.error is not None:
+            raise exchange.seat.refusal()
+        self._turns.put(exchange, first=first)
+        self._pump()
+
+    def give_up(self, exchange: Exchange) -> None:
+        """Nobody waits for the answer any more; what was not sent yet is not."""
+        exchange.future.cancel()
+        wire = self._wire
+        if wire is None or wire.under_way.get(exchange.transaction) is not exchange:
+            return
+        self._silence(wire, [exchange], DeviceUnreachable("a request was given up"), ends_session=self._is_rtu or not self.is_shared)
+
+    def distrust(self, seat: Seat, error: BadFrame) -> None:
+        """The session found by itself that answers are not what they should be: as after a wrong answer."""
+        seat.metrics.rejected(error.reason)
+        if self._wire is not None:
+            self._reset(self._wire, error, seat.timeout)
+        self._drop(seat, error)
+
+    def _pump(self) -> None:
+        """Sends what may be sent now."""
+        wire = self._wire
+        if wire is None:
+            if self._turns and self._seats:
+                self._dial(max(seat.timeout for seat in self._seats))
+            return
+        if not self._turns or len(wire.under_way) >= self.window:
+            return
+        now = time.monotonic()
+        if now < self._not_before:
+            self._pump_when_quiet(now)
+            return
+        while len(wire.under_way) < self.window and (exchange := self._turns.next()) is not None:
+            exchange.begun, exchange.begun_at = now, times.now()
+            exchange.deadline = now + exchange.seat.timeout + self._on_the_wire(exchange)
+            self._active, self._noisy_since = now, None
+            wire.send(exchange)
+            if self._deadline is None or self._deadline.when() > exchange.deadline:
+                self._watch(exchange.deadline)
+
+    def _pump_when_quiet(self, now: float) -> None:
+        if self._noisy_since is not None and now - self._noisy_since > _PATIENCE:
+            self._give_up_all(DeviceUnreachable(f"the line has not been silent for {_PATIENCE:g} s: what else sends on it, and are speed and parity right?"))
+        elif self._pumping is None:
+            self._pumping = asyncio.get_running_loop().call_at(self._not_before, self._pump_again)
+
+    def _pump_again(self) -> None:
+        self._pumping = None
+        self._pump()
+
+    def _on_the_wire(self, exchange: Exchange) -> float:
+        """Seconds that request and answer themselves take; they count only on a serial port, where they may be more than the device's time."""
+        if not self._character:
+            return 0.0
+        pdu = exchange.request.pdu
+        return (len(pdu) + _RTU_OVERHEAD + answer_length(pdu)) * self._character
+
+    def _dial(self, within: float) -> asyncio.Task[None]:
+        if self._dialling is None:
+            self._dialling = asyncio.create_task(self._connect(within), name=f"dial {self._line.endpoint}")
+        return self._dialling
+
+    def _make_wire(self) -> Wire:
+        return RtuWire(self) if self._is_rtu else TcpWire(self, is_hurried=self.window > 1)
+
+    async def _connect(self, within: float) -> None:
+        try:
+            wire = await dial(self._line, self._make_wire, within)
+        except DeviceUnreachable as error:
+            self._dialling = None
+            self._give_up_all(error)
+            return
+        self._dialling = None
+        if wire.is_over:
+            self._give_up_all(DeviceUnreachable("the connection ended as soon as it was made"))
+            return
+        self._wire = wire
+        self._silences, self._active = 0, time.monotonic()
+        self._pump()
+
+    def answered(self, exchange: Exchange, pdu: bytes) -> None:
+        seat = exchange.seat
+        now = time.monotonic()
+        latency = now - exchange.begun
+        try:
+            answer = exchange.request.accept(pdu)
+        except BadFrame as error:
+            self.broken(error, exchange, seat.unit)
+            return
+        self._silences = 0
+        took = round(latency * times.MICROSECONDS)
+        seat.latency, seat.answered, seat.heard = latency, now, exchange.begun_at + took
+        seat.metrics.polled("answered", latency)
+        if not exchange.future.done():
+            exchange.future.set_result((answer, exchange.begun_at + took // 2))
+        if self._rest:
+            self._not_before = max(self._not_before, now + self._rest)
+        if self._turns:
+            self._pump()
+
+    def broken(self, error: BadFrame, exchange: Exchange | None, unit: int | None) -> None:
+        wire = self._wire
+        if wire is None:
+            return
+        if exchange is not None:
+            exchange.seat.metrics.polled("rejected", exchange.took)
+            exchange.seat.heard = times.now()
+        seats = [exchange.seat] if exchange is not None else [seat for seat in self._seats if seat.unit == unit] or self._seats
+        if seats:
+            seats[0].metrics.rejected(error.reason)
+        if error.reason == "transaction":
+            self._narrow()
+        was_idle = not wire.under_way
+        self._reset(wire, error, seats[0].timeout if seats else 0.0)
+        if exchange is not None:
+            exchange.fail(error)
+            self._drop(exchange.seat, error)
+        elif was_idle and not self.is_shared:
+            for seat in list(self._seats):
+                self._drop(seat, error)
+        self._pump()
+
+    def late(self, seat: Seat) -> None:
+        seat.heard = times.now()
+        seat.metrics.rejected("late")
+
+    def unasked(self) -> None:
+        """On a serial port this is noise, or the end of an answer that came too late: it is waited out. A socket that says it is made anew."""
+        now = time.monotonic()
+        if self._noisy_since is None or now >= self._not_before:
+            self._noisy_since = now
+            if self._seats:
+                self._seats[0].metrics.rejected("unasked")
+        if self._is_serial:
+            self._not_before = max(self._not_before, now + self._rest)
+        elif self._wire is not None:
+            self._noisy_since = None
+            self._reset(self._wire, DeviceUnreachable("bytes came that nobody asked for"), 0.0)
+            self._pump()
+
+    def ended(self, wire: Wire, error: Exception | None) -> None:
+        if wire is not self._wire:
+            return
+        self._wire = None
+        self.disorder += self._is_rtu
+        failure = DeviceUnreachable(f"the connection ended: {error or 'the other end closed it'}")
+        for seat in self._seats:
+            seat.heard = times.now()
+        under_way = list(wire.under_way.values())
+        for exchange in under_way:
+            exchange.seat.metrics.polled("disconnected", exchange.took)
+            exchange.fail(failure)
+            self._drop(exchange.seat, failure)
+        if not under_way and error is None and time.monotonic() - self._active >= _IDLE_FOR and self._seats:
+            self._dial(max(seat.timeout for seat in self._seats))  # some close what is idle; whether it is more than that, the next connection tells
+        elif not under_way and not self.is_shared:
+            for seat in list(self._seats):
+                self._drop(seat, failure)
+        self._pump()
+
+    def _watch(self, when: float) -> None:
+        """One timer for all: it looks at the earliest deadline, and is not touched by a request that is answered in time."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_at(when, self._look_at_deadlines)
+
+    def _look_at_deadlines(self) -> None:
+        self._deadline = None
+        wire = self._wire
+        if wire is None:
+            return
+        now = time.monotonic()
+        expired = [exchange for exchange in wire.under_way.values() if exchange.deadline <= now]
+        for exchange in expired:
+            exchange.seat.metrics.polled("timeout", exchange.took)
+            if exchange.seat.answered > exchange.begun:
+                self._narrow()
+        for seat in {exchange.seat for exchange in expired}:
+            self._silences += 1
+            self._silence(
+                wire, [exchange for exchange in expired if exchange.seat is seat], self.silent(seat, f"no answer within {seat.timeout:g} s"), ends_session=True
+            )
+        if self._wire is not None and self._wire.under_way and self._deadline is None:
+            self._watch(min(exchange.deadline for exchange in self._wire.under_way.values()))
+
+    def silent(self, seat: Seat, text: str) -> DeviceUnreachable:
+        """The error for a unit that does not answer: it is the unit's own where others answered of late; else its next tries hold up nobody."""
+        lively = time.monotonic() - _LIVELY_FOR
+        others_answer = any(other.answered > lively for other in self._seats if other is not seat)
+        return SilentUnit(text) if self.is_shared and others_answer else DeviceUnreachable(text)
+
+    def _silence(self, wire: Wire, exchanges: Sequence[Exchange], error: DeviceUnreachable, *, ends_session: bool) -> None:
+        """Requests of one seat that are not waited for any more, sent and unanswered."""
+        seat = exchanges[0].seat
+        is_numbered_for_others = not self._is_rtu and self.is_shared and self._silences < 2
+        for exchange in exchanges:
+            wire.forget(exchange)
+        if ends_session:
+            for exchange in [*exchanges, *self._under_way_of(seat)]:
+                wire.forget(exchange)
+                exchange.fail(error)
+            self._drop(seat, error)
+        if not is_numbered_for_others and self._wire is wire:
+            self._reset(wire, error, seat.timeout)
+        self._pump()
+
+    def _reset(self, wire: Wire, error: Exception, quiet: float) -> None:
+        """After this nothing of before can be taken for an answer. Other requests under way are reset."""
+        others = list(wire.under_way.values())
+        self.disorder += self._is_rtu
+        wire.clear()
+        if self._is_serial:
+            self._not_before = max(self._not_before, time.monotonic() + max(quiet, self._rest))
+        else:
+            self._wire = None
+            wire.abort()
+        for exchange in others:
+            exchange.fail(LineReset(f"the connection was made anew: {error}"))
+
+    def _drop(self, seat: Seat, error: Exception) -> None:
+        """Ends a session; what waits of it is not sent."""
+        seat.drop(error)
+        for exchange in self._turns.remove(seat):
+            exchange.fail(seat.refusal())
+
+    def _give_up_all(self, error: DeviceUnreachable) -> None:
+        for seat in list(self._seats):
+            self._drop(seat, error)
+
+    def _under_way_of(self, seat: Seat) -> list[Exchange]:
+        return [] if self._wire is None else [exchange for exchange in self._wire.under_way.values() if exchange.seat is seat]
+
+    def _narrow(self) -> None:
+        if self.window > 1:
+            _log.warning("%s: answers were lost or misnumbered with %d requests under way; one at a time from now on", self._line.endpoint, self.window)
+            self.window = 1
