@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits in seconds. The n-th wait is drawn evenly from (floor, min(cap, first * 2**n)), so that devices lost together do not come back together."""
+    """Waits in seconds. The n-th wait is drawn evenly from (floor, min(cap, first * 2**n)), so that devices lost together do not come back together.
+
+    With these values a device that was away for however long is back within ten seconds of answering again, in four on the average, at a cost of one try
+    in four seconds.
+    """
 
     first: float = 0.5
-    cap: float = 30.0
+    cap: float = 8.0
     floor: float = 0.05
 
     def wait(self, failures: int) -> float:

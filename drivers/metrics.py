@@ -1,7 +1,5 @@
 """Prometheus metrics of the drivers. The registry comes from the process that wires the parts; labels are bounded by the devices of a site."""
 
-from dataclasses import dataclass
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _ENDPOINT = ("driver", "device")
@@ -42,58 +40,63 @@ class DriverMetricFamilies:
         return DriverMetrics(self, driver, device)
 
 
-@dataclass(frozen=True, slots=True)
 class DriverMetrics:
-    """The metric families bound to one device."""
+    """The metric families bound to one device. What is counted for each request is looked up once: labels cost more than counting."""
 
-    families: DriverMetricFamilies
-    driver: str
-    device: str
+    def __init__(self, families: DriverMetricFamilies, driver: str, device: str) -> None:
+        self._families = families
+        self._labels = (driver, device)
+        self._poll_duration = families.poll_duration.labels(driver, device)
+        self._last_sample = families.last_sample.labels(driver, device)
+        self._polls: dict[str, Counter] = {}
 
     def up(self, is_up: bool) -> None:
-        self.families.up.labels(self.driver, self.device).set(is_up)
+        self._families.up.labels(*self._labels).set(is_up)
 
     def reconnected(self) -> None:
-        self.families.reconnects.labels(self.driver, self.device).inc()
+        self._families.reconnects.labels(*self._labels).inc()
 
     def polled(self, result: str, seconds: float) -> None:
-        self.families.polls.labels(self.driver, self.device, result).inc()
-        self.families.poll_duration.labels(self.driver, self.device).observe(seconds)
+        polls = self._polls.get(result)
+        if polls is None:
+            polls = self._polls[result] = self._families.polls.labels(*self._labels, result)
+        polls.inc()
+        self._poll_duration.observe(seconds)
 
     def overran(self, scans: int) -> None:
-        self.families.poll_overruns.labels(self.driver, self.device).inc(scans)
+        self._families.poll_overruns.labels(*self._labels).inc(scans)
 
     def received(self, seconds: float) -> None:
-        self.families.last_sample.labels(self.driver, self.device).set(seconds)
+        self._last_sample.set(seconds)
 
     def rejected(self, reason: str) -> None:
-        self.families.frames_rejected.labels(self.driver, self.device, reason).inc()
+        self._families.frames_rejected.labels(*self._labels, reason).inc()
 
     def overflowed(self, samples: int) -> None:
-        self.families.overflows.labels(self.driver, self.device).inc(samples)
+        self._families.overflows.labels(*self._labels).inc(samples)
 
     def set_right(self, samples: int) -> None:
-        self.families.ahead.labels(self.driver, self.device).inc(samples)
+        self._families.ahead.labels(*self._labels).inc(samples)
 
     def missed(self, notifications: int, fate: str) -> None:
         """``fate``: ``republished``, or ``lost`` where the server had them no more."""
-        self.families.missed.labels(self.driver, self.device, fate).inc(notifications)
+        self._families.missed.labels(*self._labels, fate).inc(notifications)
 
     def overloaded(self, is_overloaded: bool) -> None:
-        self.families.overloaded.labels(self.driver, self.device).set(is_overloaded)
+        self._families.overloaded.labels(*self._labels).set(is_overloaded)
 
     def stopped(self, is_stopped: bool) -> None:
-        self.families.stopped.labels(self.driver, self.device).set(is_stopped)
+        self._families.stopped.labels(*self._labels).set(is_stopped)
 
     def recovered(self, samples: int) -> None:
-        self.families.recovered.labels(self.driver, self.device).inc(samples)
+        self._families.recovered.labels(*self._labels).inc(samples)
 
     def faulted(self) -> None:
-        self.families.faults.labels(self.driver, self.device).inc()
+        self._families.faults.labels(*self._labels).inc()
 
     def certificate_expires(self, certificate: str, seconds: float) -> None:
         """``certificate``: ``own`` or ``server``; ``seconds`` since 1970."""
-        self.families.certificate_expiry.labels(self.driver, self.device, certificate).set(seconds)
+        self._families.certificate_expiry.labels(*self._labels, certificate).set(seconds)
 
     def skewed(self, seconds: float) -> None:
-        self.families.clock_skew.labels(self.driver, self.device).set(seconds)
+        self._families.clock_skew.labels(*self._labels).set(seconds)

@@ -1,5 +1,5 @@
 """OPC UA: one subscription a server, with its qualities and source times; writes of the exact type, with read-back."""
 
-from drivers.opcua.session import open_opcua
+from drivers.opcua.session import OpcuaDriver
 
-__all__ = ["open_opcua"]
+__all__ = ["OpcuaDriver"]

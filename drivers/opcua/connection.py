@@ -7,12 +7,14 @@ takes a server that is busy for a second for lost, keeps requests back to send t
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final, Self
+from dataclasses import dataclass
+from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from asyncua import Client, ua
 from asyncua.client.ua_client import UaClientState
 from asyncua.client.ua_session import UaSession
+from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_from_binary
 
 from drivers.abort import abort
@@ -27,18 +29,30 @@ _RENEW_AT: Final = 0.75
 """Part of a channel's life after which it is renewed. Source: OPC UA Part 4, 5.5.2.1."""
 
 
+@dataclass(frozen=True, slots=True)
+class SessionIdentity:
+    """By what a server knows a session again. ``nonce`` is the server's last."""
+
+    token: ua.NodeId
+    nonce: bytes | None
+
+
 class Connection:
     """Every request is answered within the device's time-out, or raises."""
 
     def __init__(self, device: OpcuaDevice, client: Client) -> None:
         self._client = client
         self._timeout = device.timeout
+        self._is_dropped = False
+        self.is_resumed = False
+        """Whether the session is an earlier one, activated anew."""
         self._credentials = _credentials(device.url)
         self._renewed = asyncio.get_running_loop().time()
 
     @classmethod
-    async def open(cls, device: OpcuaDevice, *, channel_lifetime: float = 3600.0) -> Self:
-        """Connects within ``device.timeout`` seconds in all. ``channel_lifetime`` is asked for, in seconds; the server may revise it.
+    async def open(cls, device: OpcuaDevice, *, resume: SessionIdentity | None = None, channel_lifetime: float = 3600.0) -> Self:
+        """Connects within ``device.timeout`` seconds in all. ``channel_lifetime`` is asked for, in seconds; the server may revise it. With ``resume`` the
+        session of an earlier connection goes on, if the server still has it, else there is a new one.
 
         Raises:
             DeviceUnreachable, DeviceProtocolError
@@ -52,19 +66,45 @@ class Connection:
         try:
             with speaking_of("the request to connect"):
                 async with asyncio.timeout(device.timeout):
-                    await connection._connect()
+                    await connection._connect(resume)
         except BaseException:
             connection.drop()
             raise
         return connection
 
-    async def _connect(self) -> None:
+    async def _connect(self, resume: SessionIdentity | None) -> None:
         await self._client.connect_socket()
         await self._client.send_hello()
         await self._client.open_secure_channel()
         self._renewed = asyncio.get_running_loop().time()
+        if resume is not None and await self._resume(resume):
+            return
         await self._client.create_session()
         await self._client.activate_session(*self._credentials)
+
+    async def _resume(self, identity: SessionIdentity) -> bool:
+        """Source: OPC UA Part 4, 5.6.3.1. False where the server knows the session no more."""
+        self.services.restore_authentication_token(identity.token)
+        self._client._server_nonce = identity.nonce  # type: ignore[assignment]  # the library declares the value it begins with
+        try:
+            await self._client.activate_session(*self._credentials)
+        except ua.UaStatusCodeError:
+            self.services.reset_authentication_token()
+            self._client._server_nonce = None
+            return False
+        self.is_resumed = True
+        return True
+
+    @property
+    def identity(self) -> SessionIdentity | None:
+        """By what the session can be resumed; ``None`` where there is none."""
+        token = self.services.authentication_token
+        return None if token.is_null() else SessionIdentity(token, self._client._server_nonce)
+
+    @property
+    def session_timeout(self) -> float:
+        """Seconds that the server keeps a session which asks for nothing, as it revised them."""
+        return float(self._client.session_timeout) / 1000
 
     @property
     def services(self) -> UaSession:
@@ -77,22 +117,46 @@ class Connection:
         protocol = self._client.uaclient.protocol
         return self._client.state is UaClientState.CONNECTED and protocol is not None and protocol.transport is not None and not protocol.transport.is_closing()
 
+    @property
+    def was_closed_by_server(self) -> bool:
+        return not self._is_dropped and not self.is_open
+
     async def read(self, nodes: Sequence[ua.NodeId], attribute: ua.AttributeIds = ua.AttributeIds.Value) -> list[ua.DataValue]:
         """One attribute of each node, fresh from the source; what is no node has a Bad status. Raises what the library raises."""
-        wanted = [ua.ReadValueId(NodeId=node, AttributeId=attribute) for node in nodes]
-        return await self.services.read(ua.ReadParameters(MaxAge=0, TimestampsToReturn=ua.TimestampsToReturn.Neither, NodesToRead=wanted))
+        return await self.read_places([ua.ReadValueId(NodeId=node, AttributeId=attribute) for node in nodes])
+
+    async def read_places(self, places: Sequence[ua.ReadValueId]) -> list[ua.DataValue]:
+        """As ``read``, of each attribute, or part of one, that ``places`` name."""
+        return await self.services.read(ua.ReadParameters(MaxAge=0, TimestampsToReturn=ua.TimestampsToReturn.Neither, NodesToRead=list(places)))
 
     async def create_subscription(self, parameters: ua.CreateSubscriptionParameters) -> ua.CreateSubscriptionResult:
         """Creates a subscription that nobody publishes for: the library's own call would start its publish loop. Raises what the library raises."""
-        protocol = self._client.uaclient.protocol
-        if protocol is None:
-            raise ConnectionError("the connection is closed")
         request = ua.CreateSubscriptionRequest()
         request.Parameters = parameters
-        response = struct_from_binary(ua.CreateSubscriptionResponse, await protocol.send_request(request))
+        response = struct_from_binary(ua.CreateSubscriptionResponse, await self._ask(request))
         response.ResponseHeader.ServiceResult.check()
         granted: ua.CreateSubscriptionResult = response.Parameters
         return granted
+
+    async def publish(self, acknowledgements: Sequence[ua.SubscriptionAcknowledgement]) -> bytes:
+        """The body of the next publish response, however long it takes. Raises what the library raises."""
+        request = ua.PublishRequest()
+        request.Parameters.SubscriptionAcknowledgements = list(acknowledgements)
+        return _bytes_of(await self._ask(request, for_ever=True))
+
+    async def republish(self, subscription_id: int, sequence_number: int) -> bytes:
+        """The body of the response that bears a notification again. Raises what the library raises."""
+        request = ua.RepublishRequest()
+        request.Parameters.SubscriptionId = subscription_id
+        request.Parameters.RetransmitSequenceNumber = sequence_number
+        return _bytes_of(await self._ask(request))
+
+    async def _ask(self, request: Any, *, for_ever: bool = False) -> Buffer:
+        """The body of an answer, before the library makes an object of each of its parts. This module alone knows of the library's insides."""
+        protocol = self._client.uaclient.protocol
+        if protocol is None:
+            raise ConnectionError("the connection is closed")
+        return await protocol.send_request(request, 0 if for_ever else None)
 
     async def renew_channel(self) -> None:
         """Renews the secure channel when most of its life is over, else does nothing. Raises what the library raises."""
@@ -103,11 +167,11 @@ class Connection:
         await self._client.open_secure_channel(renew=True)
         self._client.uaclient.revolve_security_token()
 
-    async def close(self) -> None:
-        """Closes session (and with it its subscriptions), channel and socket, politely if the server answers within a second and a half."""
+    async def close(self) -> bool:
+        """Closes session (and with it its subscriptions), channel and socket, politely if the server answers within a second and a half, and says whether."""
         if not self.is_open:
             self.drop()
-            return
+            return False
         try:
             with speaking_of("the request to close the session"):
                 async with asyncio.timeout(_CLOSE_DEADLINE):
@@ -115,6 +179,8 @@ class Connection:
                     await self._close_socket()
         except (DeviceUnreachable, DeviceProtocolError):
             self.drop()
+            return False
+        return True
 
     async def _close_socket(self) -> None:
         protocol = self._client.uaclient.protocol
@@ -128,10 +194,15 @@ class Connection:
 
     def drop(self) -> None:
         """Ends the socket at once, unsent bytes and all: a peer that does not read would keep it open."""
+        self._is_dropped = True
         protocol = self._client.uaclient.protocol
         if protocol is not None and protocol.transport is not None:
             abort(protocol.transport)
         self._client.disconnect_socket()
+
+
+def _bytes_of(body: Buffer) -> bytes:
+    return bytes(body.read(len(body)))
 
 
 def _credentials(url: str) -> tuple[str | None, str | None]:

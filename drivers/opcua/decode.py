@@ -15,10 +15,13 @@ from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from asyncua import ua
 
+from drivers.opcua.date_time import FIRST_TIME, LAST_TIME, NO_TIME
+from drivers.opcua.item_columns import ItemColumns
 from plant import times
-from plant.batch import Batch, SampleBatch, TextBatch
+from plant.batch import Batch, Int32Column, Int64Column, SampleBatch, TextBatch
 from plant.quality import Quality, is_bad, stored_form
 from plant.tag import Tag
 
@@ -29,21 +32,17 @@ _INFORMATION: Final = 0x0C80
 _UNREADABLE: Final = re.compile("[\0\ud800-\udfff]")
 """NUL, and the lone surrogates that the library puts for bytes that are no UTF-8."""
 
-_FIRST_TIME: Final = -11_644_473_600_000_000
-_LAST_TIME: Final = 253_402_300_799_000_000
-"""1601-01-01 and 9999-12-31T23:59:59: the ends of a DateTime, which mean that there is no time. Source: OPC UA Part 6, 5.2.2.5."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class HandleTable:
-    """What a client handle stands for: the position in these columns. ``tag_id`` and ``is_text`` have one entry a tag."""
+    """What a client handle stands for: the position in these columns, which have one entry a tag."""
 
-    tag_id: Sequence[int]
-    is_text: Sequence[bool]
+    tag_id: Int32Column
+    is_text: npt.NDArray[np.bool_]
 
     @staticmethod
     def of(tags: Sequence[Tag]) -> "HandleTable":
-        return HandleTable([tag.id for tag in tags], [tag.data_type.is_text for tag in tags])
+        return HandleTable(np.array([tag.id for tag in tags], np.int32), np.array([tag.data_type.is_text for tag in tags], np.bool_))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +58,11 @@ def decode(items: Iterable[ua.MonitoredItemNotification], table: HandleTable, re
     """Samples in the order of ``items``. ``received`` is UTC microseconds."""
     numbers: list[tuple[int, int, float, int]] = []
     texts: list[tuple[int, int, str, int]] = []
+    tag_id, is_text = table.tag_id.tolist(), table.is_text.tolist()
     overflows = strangers = 0
     for item in items:
         handle = item.ClientHandle
-        if handle >= len(table.tag_id):
+        if handle >= len(tag_id):
             strangers += 1
             continue
         data = item.Value
@@ -70,13 +70,28 @@ def decode(items: Iterable[ua.MonitoredItemNotification], table: HandleTable, re
         overflows += code & _INFORMATION == _OVERFLOW
         quality = stored_form(code)
         time = sample_time(data, received)
-        if table.is_text[handle]:
+        if is_text[handle]:
             text = text_of(data.Value)
-            texts.append((table.tag_id[handle], time, text or "", _mended_text(quality, text)))
+            texts.append((tag_id[handle], time, text or "", _mended_text(quality, text)))
         else:
             number = number_of(data.Value)
-            numbers.append((table.tag_id[handle], time, np.nan if number is None else number, _mended(quality, number is None)))
+            numbers.append((tag_id[handle], time, np.nan if number is None else number, _mended(quality, number is None)))
     return Decoded(_batches(numbers, texts), overflows, strangers)
+
+
+def decode_columns(items: ItemColumns, table: HandleTable, received: int) -> Decoded:
+    """As ``decode``, from columns."""
+    known = items.handle < len(table.tag_id)
+    strangers = len(known) - int(np.count_nonzero(known))
+    overflows = int(np.count_nonzero(((items.status & _INFORMATION) == _OVERFLOW) & known))
+    rows = np.flatnonzero(known)
+    is_text = table.is_text[items.handle[rows]]
+    batches: list[Batch] = []
+    if len(rows) > np.count_nonzero(is_text):
+        batches.append(_numbers_of(items, rows[~is_text], table, received))
+    if is_text.any():
+        batches.append(_texts_of(items, rows[is_text], table, received))
+    return Decoded(batches, overflows, strangers)
 
 
 def refusals(qualities: Mapping[int, int], table: HandleTable, now: int) -> Sequence[Batch]:
@@ -92,7 +107,7 @@ def sample_time(data: ua.DataValue, received: int) -> int:
     for moment in (data.SourceTimestamp, data.ServerTimestamp):
         if isinstance(moment, datetime):
             time = times.from_datetime(moment)
-            if _FIRST_TIME < time < _LAST_TIME:
+            if FIRST_TIME < time < LAST_TIME:
                 return time
     return received
 
@@ -110,11 +125,15 @@ def text_of(variant: ua.Variant | None) -> str | None:
         value = value.Text or ""
     if value is None and variant is not None and variant.VariantType is ua.VariantType.String and not variant.is_array:
         return ""
-    return _UNREADABLE.sub("\ufffd", value) if isinstance(value, str) else None
+    return _legible(value) if isinstance(value, str) else None
 
 
 def _scalar(variant: ua.Variant | None) -> Any:
     return None if variant is None or variant.is_array else variant.Value
+
+
+def _legible(text: str) -> str:
+    return _UNREADABLE.sub("\ufffd", text)
 
 
 def _mended(quality: int, lacks_value: bool) -> int:
@@ -125,6 +144,29 @@ def _mended_text(quality: int, text: str | None) -> int:
     if text is not None and "\ufffd" in text and not is_bad(quality):
         return Quality.BAD_DECODING_ERROR
     return _mended(quality, text is None)
+
+
+def _numbers_of(items: ItemColumns, rows: npt.NDArray[np.intp], table: HandleTable, received: int) -> SampleBatch:
+    quality = _stored_forms(items.status[rows])
+    quality[~items.is_number[rows] & (quality >= 0)] = Quality.BAD_TYPE_MISMATCH
+    return SampleBatch(table.tag_id[items.handle[rows]], _received_at(items.time[rows], received), items.number[rows], quality)
+
+
+def _texts_of(items: ItemColumns, rows: npt.NDArray[np.intp], table: HandleTable, received: int) -> TextBatch:
+    found = [items.texts.get(row) for row in rows.tolist()]
+    texts = [None if text is None else _legible(text) for text in found]
+    qualities = [_mended_text(quality, text) for quality, text in zip(_stored_forms(items.status[rows]).tolist(), texts, strict=True)]
+    tag_ids, times_ = table.tag_id[items.handle[rows]].tolist(), _received_at(items.time[rows], received).tolist()
+    return TextBatch.of(tag_ids, times_, [text or "" for text in texts], qualities)
+
+
+def _stored_forms(status: npt.NDArray[np.uint32]) -> npt.NDArray[np.int16]:
+    """``plant.quality.stored_form`` of a column."""
+    return (status >> 16).astype(np.uint16).view(np.int16)
+
+
+def _received_at(time: Int64Column, received: int) -> Int64Column:
+    return np.where(time == NO_TIME, received, time)
 
 
 def _batches(numbers: Sequence[tuple[int, int, float, int]], texts: Sequence[tuple[int, int, str, int]]) -> Sequence[Batch]:

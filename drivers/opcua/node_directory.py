@@ -36,8 +36,23 @@ class NodeDirectory:
             raise DeviceProtocolError("the server has no namespace array (i=2255), which every server must have")
         self._namespaces = [str(uri) for uri in namespaces]
 
-    def find(self, tag: Tag) -> ua.NodeId | Quality:
-        """The tag's node, or why there is none: ``BAD_NODE_ID_UNKNOWN`` or ``BAD_NODE_ID_INVALID``."""
+    @staticmethod
+    def address(tag: Tag) -> OpcuaAddress:
         if not isinstance(tag.source, OpcuaAddress):
             raise TypeError(f"{tag.name} has no address in an OPC UA server but {tag.source!r}")
-        return resolve(tag.source.node, self._namespaces)
+        return tag.source
+
+    @classmethod
+    def value_of(cls, tag: Tag, node: ua.NodeId) -> ua.ReadValueId:
+        """What to read of a tag's node: its value, or the one element that the tag is."""
+        index = cls.address(tag).index
+        return ua.ReadValueId(NodeId=node, AttributeId=ua.AttributeIds.Value, IndexRange=None if index is None else str(index))
+
+    def find(self, tag: Tag) -> ua.NodeId | Quality:
+        """The tag's node, or why there is none: ``BAD_NODE_ID_UNKNOWN`` or ``BAD_NODE_ID_INVALID``."""
+        return resolve(self.address(tag).node, self._namespaces)
+
+    def find_object(self, tag: Tag) -> ua.NodeId | Quality | None:
+        """The object whose method the tag's node is; ``None`` for a tag that is no method. Otherwise as ``find``."""
+        owner = self.address(tag).method_of
+        return None if owner is None else resolve(owner, self._namespaces)

@@ -1,14 +1,19 @@
-"""One OPC UA session: subscription in, writes out, watched all the time."""
+"""One OPC UA session: values in, by subscription or by reading, writes out, watched all the time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from drivers.metrics import DriverMetrics
 from drivers.opcua.connection import Connection
-from drivers.opcua.decode import HandleTable, decode, refusals
+from drivers.opcua.decode import Decoded, HandleTable, refusals
+from drivers.opcua.device_history import DeviceHistory
+from drivers.opcua.left_behind import LeftBehind
 from drivers.opcua.monitored_items import MonitoredItems
 from drivers.opcua.node_directory import NodeDirectory
-from drivers.opcua.subscription import Subscription
+from drivers.opcua.node_types import NodeTypes
+from drivers.opcua.operation_limits import OperationLimits
+from drivers.opcua.poller import Poller
+from drivers.opcua.subscription import NoSubscription, Subscriptions
 from drivers.opcua.watchdog import Watchdog
 from drivers.opcua.writer import Writer
 from drivers.session import Session, WriteOutcome
@@ -20,31 +25,61 @@ from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.tag import Tag
 
 
-async def open_opcua(device: OpcuaDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
-    """Connects and looks at the server's clock once; ``drivers.session.OpenSession`` says the rest."""
-    connection = await Connection.open(device)
-    session = OpcuaSession(connection, device, tags, metrics, times.now)
-    try:
-        await session.watchdog.look()
-    except (DeviceUnreachable, DeviceProtocolError, asyncio.CancelledError):
-        await connection.close()
-        raise
-    return session
+class OpcuaDriver:
+    def __init__(self, clock: Callable[[], int] = times.now) -> None:
+        self._clock = clock
+        self._left: dict[str, LeftBehind] = {}
+
+    async def open(self, device: OpcuaDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+        """Connects and looks at the server's clock once; ``drivers.session.OpenSession`` says the rest."""
+        left = self._left.pop(device.name, None)
+        if left is not None and left.until < asyncio.get_running_loop().time():
+            left = None
+        connection = await Connection.open(device, resume=None if left is None else left.identity)
+        session = OpcuaSession(connection, device, tags, metrics, self._clock, left if connection.is_resumed else None, self._leave)
+        try:
+            await session.watchdog.look()
+        except (DeviceUnreachable, DeviceProtocolError, asyncio.CancelledError):
+            await connection.close()
+            raise
+        return session
+
+    def _leave(self, device: OpcuaDevice, left: LeftBehind) -> None:
+        self._left[device.name] = left
 
 
 class OpcuaSession:
     """A ``drivers.session.Session``. ``clock`` gives UTC microseconds."""
 
-    def __init__(self, connection: Connection, device: OpcuaDevice, tags: Sequence[Tag], metrics: DriverMetrics, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        device: OpcuaDevice,
+        tags: Sequence[Tag],
+        metrics: DriverMetrics,
+        clock: Callable[[], int],
+        left: LeftBehind | None,
+        leave: Callable[[OpcuaDevice, LeftBehind], None],
+    ) -> None:
         self.watchdog = Watchdog(connection, metrics, clock)
         self._connection = connection
         self._device = device
-        self._tags = tags
         self._metrics = metrics
         self._clock = clock
         self._table = HandleTable.of(tags)
+        self._limits = OperationLimits()
         self._directory = NodeDirectory(connection)
         self._writer = Writer(connection, self._directory, metrics)
+        self._subscriptions = Subscriptions(connection, device.publishing_interval, self._table, metrics, clock)
+        types = NodeTypes(connection, self._limits)
+        watched = None if left is None else left.watched
+        self._items = MonitoredItems(connection, self._limits, self._directory, types, tags, self._subscriptions, watched)
+        self._left = left
+        self._leave = leave
+        self._has_delivered = False
+        self._poller = Poller(connection, self._limits, self._directory, tags, self._table, metrics, clock)
+        self._history = DeviceHistory(connection, self._limits, self._directory, tags, self._table, clock)
+        self._overflows = 0
 
     @property
     def latency(self) -> float | None:
@@ -54,36 +89,86 @@ class OpcuaSession:
     def clock_offset(self) -> float | None:
         return self.watchdog.clock_offset
 
+    @property
+    def overflows(self) -> int:
+        return self._overflows + self._subscriptions.lost
+
+    @property
+    def last_heard(self) -> int:
+        return self._clock() if self._connection.was_closed_by_server else self.watchdog.last_heard
+
+    @property
+    def trouble(self) -> str | None:
+        refused = self._items.refused
+        return None if refused == 0 else f"the server refuses {refused} of its {len(self._table.tag_id)} tags: their quality says why"
+
     async def batches(self) -> AsyncGenerator[Batch, None]:
-        """The server sends the current value of an item by itself when the item is made."""
+        """The server sends the current value of an item by itself when the item is made; what it cannot watch is read."""
         guard: asyncio.Task[None] = asyncio.create_task(self.watchdog.run())
-        subscription: Subscription | None = None
+        clock = asyncio.get_running_loop().time
         try:
-            subscription = await Subscription.create(self._connection, self._device.publishing_interval)
-            items = MonitoredItems(self._connection, self._directory, self._tags, subscription.granted)
-            await items.learn_limits()
-            now = asyncio.get_running_loop().time
-            items.next_try = now()
-            while True:
-                if now() >= items.next_try:
-                    for batch in refusals(await items.create_missing(), self._table, self._clock()):
-                        yield batch
-                notifications = await subscription.notifications(guard, items.next_try)
-                decoded = decode(notifications or (), self._table, self._clock())
-                if decoded.overflows:
-                    self._metrics.overflowed(decoded.overflows)
-                if decoded.strangers:
-                    self._metrics.rejected("unknown handle")
-                for batch in decoded.batches:
+            await self._limits.learn(self._connection)
+            if self._left is not None:
+                for batch in await self._go_on_from(self._left):
                     yield batch
+            self._items.next_try = clock()
+            while True:
+                if clock() >= self._items.next_try:
+                    for batch in await self._look_for_items():
+                        yield batch
+                if clock() >= self._poller.next_scan:
+                    for batch in self._counted(await self._poller.scan(clock())):
+                        yield batch
+                for decoded in await self._subscriptions.next(guard, min(self._items.next_try, self._poller.next_scan)):
+                    for batch in self._counted(decoded):
+                        yield batch
         finally:
-            if subscription is not None:
-                await subscription.stop()
+            await self._subscriptions.stop()
             guard.cancel()
             await asyncio.gather(guard, return_exceptions=True)
+
+    async def _go_on_from(self, left: LeftBehind) -> Sequence[Batch]:
+        """What the server sent while nobody listened; then the value of every tag, since it sends none by itself of what did not change."""
+        await self._directory.refresh()
+        decoded = [*await self._subscriptions.go_on_from(left.subscriptions), await self._poller.read_all()]
+        return [batch for one in decoded for batch in self._counted(one)]
+
+    async def _look_for_items(self) -> Sequence[Batch]:
+        """Asks for what is not watched yet. The refusals that are new, as samples."""
+        if self._device.polling:
+            return await self._read_all_tags()
+        try:
+            news = await self._items.create_missing()
+        except NoSubscription:
+            return await self._read_all_tags()
+        self._poller.take_over(self._items.watched.unwatched, asyncio.get_running_loop().time())
+        return refusals(news, self._table, self._clock())
+
+    async def _read_all_tags(self) -> Sequence[Batch]:
+        """The server has no subscriptions, or is not to be asked for one: the state of a refused tag is the status that it is read with."""
+        news = await self._items.look_only()
+        self._poller.take_over(self._items.watched.unwatched, asyncio.get_running_loop().time())
+        return refusals(news, self._table, self._clock())
+
+    def _counted(self, decoded: Decoded) -> Sequence[Batch]:
+        if decoded.overflows:
+            self._overflows += decoded.overflows
+            self._metrics.overflowed(decoded.overflows)
+        if decoded.strangers:
+            self._metrics.rejected("unknown handle")
+        self._has_delivered |= bool(decoded.batches)
+        return decoded.batches
+
+    async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
+        return self._device.history and await self._history.read(start, end, take)
 
     async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
         return await self._writer.write(tag, value)
 
     async def close(self) -> None:
-        await self._connection.close()
+        """A connection that cannot be closed politely leaves its session behind, if that was of any use."""
+        identity = self._connection.identity
+        was_closed = await self._connection.close()
+        if not was_closed and identity is not None and self._has_delivered and self._subscriptions.all:
+            until = asyncio.get_running_loop().time() + self._connection.session_timeout
+            self._leave(self._device, LeftBehind(identity, self._subscriptions.all, self._items.watched, until))

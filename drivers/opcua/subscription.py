@@ -1,23 +1,28 @@
-"""The publish side of a subscription: what is asked of the server, what it sends, what is acknowledged.
+"""The publish side of a session: what is asked of the server, what it sends, what is acknowledged.
 
 Rules:
 
-1. Two publish requests wait at the server, so that a response does not wait for a round trip. A new one goes out only when the consumer has taken a
-   response: what is not taken stays in the server's queues, and memory here is bounded by two responses.
+1. Two publish requests wait at the server, and one more for each further subscription, so that a response does not wait for a round trip. A new one goes
+   out only when the consumer has taken a response: what is not taken stays in the server's queues, and memory here is bounded by these responses.
 2. A response is acknowledged after the consumer has taken it.
-3. Sequence numbers have no gap; a keep-alive bears the next one and uses none up. Source: OPC UA Part 4, 5.14.1.1 and 7.26.
-4. A subscription that sends neither data nor keep-alive for three keep-alive intervals is dead, whatever else the server still answers.
+3. Sequence numbers of a subscription have no gap; a keep-alive bears the next one and uses none up. What is missing is asked for again (Republish) before
+   what came after it is handed on. Source: OPC UA Part 4, 5.14.1.1, 5.14.6 and 7.26.
+4. A subscription that sends neither data nor keep-alive for three keep-alive intervals, as the server revised them, is dead, whatever else the server
+   still answers.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, Self
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from asyncua import ua
 
+from drivers.metrics import DriverMetrics
 from drivers.opcua.connection import Connection
+from drivers.opcua.decode import Decoded, HandleTable
 from drivers.opcua.link_errors import speaking_of
+from drivers.opcua.publish_response import NotificationMessage, decode_notifications, read_publish_response, read_republish_response
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import quality_name, stored_form
 
@@ -27,6 +32,8 @@ _LIFETIMES: Final = 12
 _SILENCES: Final = 3
 _LARGEST_RESPONSE: Final = 10_000
 _LAST_SEQUENCE_NUMBER: Final = 2**32 - 1
+_MOST_MISSING: Final = 1000
+"""Notifications: no server keeps more for a Republish, and a number further off is no number."""
 
 
 def parameters(publishing_interval: float) -> ua.CreateSubscriptionParameters:
@@ -41,101 +48,193 @@ def parameters(publishing_interval: float) -> ua.CreateSubscriptionParameters:
     )
 
 
-class Subscription:
-    """One subscription, whose responses are taken one by one."""
+_REFUSED: Final = {
+    ua.StatusCodes.BadTooManySubscriptions,
+    ua.StatusCodes.BadServiceUnsupported,
+    ua.StatusCodes.BadNotImplemented,
+    ua.StatusCodes.BadNotSupported,
+}
 
-    def __init__(self, connection: Connection, granted: ua.CreateSubscriptionResult) -> None:
+
+class NoSubscription(Exception):
+    """The server gives no subscription, or no further one: values are to be read."""
+
+
+class Subscription:
+    """One subscription: what the server made of it, and how far its notifications have come. ``heard`` is a time of the event loop."""
+
+    def __init__(self, granted: ua.CreateSubscriptionResult, heard: float) -> None:
         self.granted = granted
-        """What the server made of the parameters."""
+        self.heard = heard
+        self.silence = _SILENCES * granted.RevisedPublishingInterval * granted.RevisedMaxKeepAliveCount / 1000
+        self.last_sequence_number: int | None = None
+
+    def missing_before(self, number: int) -> range | list[int]:
+        """The sequence numbers between the last one and ``number``.
+
+        Raises:
+            DeviceProtocolError: there are too many for it to be a gap.
+        """
+        if self.last_sequence_number is None:
+            return range(0)
+        first = following(self.last_sequence_number)
+        count = number - first if number >= first else number - first + _LAST_SEQUENCE_NUMBER
+        if count > _MOST_MISSING:
+            raise DeviceProtocolError(f"notification {number} followed {self.last_sequence_number}: what lay between is lost")
+        return [(first - 1 + offset) % _LAST_SEQUENCE_NUMBER + 1 for offset in range(count)]
+
+
+class Subscriptions:
+    """The subscriptions of one session, whose responses are taken one by one. ``clock`` gives UTC microseconds."""
+
+    def __init__(self, connection: Connection, publishing_interval: float, table: HandleTable, metrics: DriverMetrics, clock: Callable[[], int]) -> None:
         self._connection = connection
-        self._silence = _SILENCES * granted.RevisedPublishingInterval * granted.RevisedMaxKeepAliveCount / 1000
-        self._requests: deque[asyncio.Task[ua.PublishResponse]] = deque()
+        self._publishing_interval = publishing_interval
+        self._table = table
+        self._metrics = metrics
+        self._clock = clock
+        self._by_id: dict[int, Subscription] = {}
+        self._requests: deque[asyncio.Task[bytes]] = deque()
         self._outstanding = _OUTSTANDING
         self._taken: list[ua.SubscriptionAcknowledgement] = []
-        self._last_sequence_number: int | None = None
-        self._heard = 0.0
+        self.lost = 0
+        """Notifications that the server could not send again."""
 
-    @classmethod
-    async def create(cls, connection: Connection, publishing_interval: float) -> Self:
-        """``publishing_interval`` in seconds.
+    @property
+    def all(self) -> Sequence[Subscription]:
+        return tuple(self._by_id.values())
+
+    async def go_on_from(self, left: Sequence[Subscription]) -> Sequence[Decoded]:
+        """Takes subscriptions over from a connection that was lost, and gives what the server sent meanwhile and nobody received.
 
         Raises:
             DeviceUnreachable, DeviceProtocolError
         """
-        with speaking_of("the request for a subscription"):
-            return cls(connection, await connection.create_subscription(parameters(publishing_interval)))
+        caught_up: list[Decoded] = []
+        for subscription in left:
+            subscription.heard = asyncio.get_running_loop().time()
+            self._by_id[subscription.granted.SubscriptionId] = subscription
+            number = following(subscription.last_sequence_number or 0)
+            while len(caught_up) < _MOST_MISSING and (message := await self._kept(subscription, number)) is not None:
+                self._metrics.missed(1, "republished")
+                caught_up.append(self._counted(subscription, number, self._decoded(message)))
+                number = following(number)
+        self._outstanding = _OUTSTANDING + len(self._by_id) - 1
+        return caught_up
 
-    async def notifications(self, guard: asyncio.Task[None], until: float) -> Sequence[ua.MonitoredItemNotification] | None:
-        """Items of the next response, none for a keep-alive; ``None`` when nothing came ``until`` then (time of the event loop).
+    async def create(self) -> ua.CreateSubscriptionResult:
+        """One more subscription.
+
+        Raises:
+            NoSubscription
+            DeviceUnreachable, DeviceProtocolError
+        """
+        with speaking_of("the request for a subscription"):
+            try:
+                granted = await self._connection.create_subscription(parameters(self._publishing_interval))
+            except ua.UaStatusCodeError as error:
+                if error.code in _REFUSED:
+                    raise NoSubscription(str(error)) from error
+                raise
+        self._by_id[granted.SubscriptionId] = Subscription(granted, asyncio.get_running_loop().time())
+        self._outstanding = _OUTSTANDING + len(self._by_id) - 1
+        return granted
+
+    async def delete(self, granted: ua.CreateSubscriptionResult) -> None:
+        """Gives a subscription back that nothing is watched in. Raises as ``create``."""
+        del self._by_id[granted.SubscriptionId]
+        self._outstanding = _OUTSTANDING + len(self._by_id) - 1
+        with speaking_of("the request to delete a subscription"):
+            await self._connection.services.delete_subscriptions([granted.SubscriptionId])
+
+    async def next(self, guard: asyncio.Task[None], until: float) -> Sequence[Decoded]:
+        """What the next response brings, which is nothing for a keep-alive, led by what had to be asked for again; nothing as well when nothing came
+        ``until`` then (time of the event loop).
 
         What was given before counts as taken by this call. When ``guard`` ends, what has arrived is still given, and then its error is raised.
 
         Raises:
-            DeviceUnreachable: the connection or the subscription ended, or is silent.
-            DeviceProtocolError: a response is missing or cannot be read.
+            DeviceUnreachable: the connection or a subscription ended, or is silent.
+            DeviceProtocolError: a response cannot be read.
         """
         clock = asyncio.get_running_loop().time
-        if not guard.done() and len(self._requests) < self._outstanding:
+        if not guard.done():
             self._ask()
-            self._heard = clock()
         head = self._requests[0] if self._requests else None
-        silent = self._heard + self._silence
+        silent = min((one.heard + one.silence for one in self._by_id.values()), default=until)
         if head is not None and not head.done():
             await asyncio.wait((head, guard), timeout=max(0.0, min(until, silent) - clock()), return_when=asyncio.FIRST_COMPLETED)
+        elif head is None and not guard.done():
+            await asyncio.wait((guard,), timeout=max(0.0, until - clock()))
         if head is not None and head.done():
             self._requests.popleft()
-            return self._items(head)
+            return await self._take(head)
         if guard.done():
             guard.result()
             raise DeviceUnreachable("the session ended")
-        if clock() >= silent:
-            raise DeviceUnreachable(f"the server answers, but its subscription has been silent for {self._silence:.1f} s")
-        return None
+        for one in self._by_id.values():
+            if clock() >= one.heard + one.silence:
+                raise DeviceUnreachable(f"the server answers, but its subscription has been silent for {one.silence:.1f} s")
+        return ()
 
     def _ask(self) -> None:
-        while len(self._requests) < self._outstanding:
+        while self._by_id and len(self._requests) < self._outstanding:
             acknowledgements, self._taken = self._taken, []
-            self._requests.append(asyncio.create_task(self._connection.services.publish(acknowledgements)))
+            self._requests.append(asyncio.create_task(self._connection.publish(acknowledgements)))
 
-    def _items(self, request: asyncio.Task[ua.PublishResponse]) -> Sequence[ua.MonitoredItemNotification]:
+    async def _take(self, request: asyncio.Task[bytes]) -> Sequence[Decoded]:
         with speaking_of("a publish request"):
             try:
-                response = request.result()
-                response.ResponseHeader.ServiceResult.check()
+                response = read_publish_response(request.result())
             except ua.uaerrors.BadTooManyPublishRequests:
                 if self._outstanding == 1:
                     raise
                 self._outstanding = 1
-                return []
-        result = response.Parameters
-        if result.SubscriptionId != self.granted.SubscriptionId:
-            raise DeviceProtocolError(f"a response for subscription {result.SubscriptionId}, which nobody made")
-        message = result.NotificationMessage
-        data = message.NotificationData or []
-        self._count(message.SequenceNumber, bears_data=bool(data))
-        items: list[ua.MonitoredItemNotification] = []
-        for notification in data:
-            if isinstance(notification, ua.StatusChangeNotification):
-                raise DeviceUnreachable(f"the server ended the subscription: {quality_name(stored_form(notification.Status.value))}")
-            if isinstance(notification, ua.DataChangeNotification):
-                items.extend(notification.MonitoredItems or [])
-        return items
+                return ()
+        subscription = self._by_id.get(response.subscription_id)
+        if subscription is None:
+            raise DeviceProtocolError(f"a response for subscription {response.subscription_id}, which nobody made")
+        subscription.heard = asyncio.get_running_loop().time()
+        if not response.bears_data:
+            return ()
+        number = response.sequence_number
+        missed = [await self._again(subscription, missing) for missing in subscription.missing_before(number)]
+        return [*missed, self._counted(subscription, number, self._decoded(response))]
 
-    def _count(self, number: int, *, bears_data: bool) -> None:
-        last = self._last_sequence_number
-        if bears_data:
-            if last is not None and number != _after(last):
-                raise DeviceProtocolError(f"notification {number} followed {last}: what lay between is lost")
-            self._last_sequence_number = number
-            self._taken.append(ua.SubscriptionAcknowledgement(SubscriptionId=self.granted.SubscriptionId, SequenceNumber=number))
+    def _decoded(self, message: NotificationMessage) -> Decoded:
+        if message.ended is not None:
+            raise DeviceUnreachable(f"the server ended the subscription: {quality_name(stored_form(message.ended))}")
+        return decode_notifications(message, self._table, self._clock())
+
+    async def _again(self, subscription: Subscription, number: int) -> Decoded:
+        """The notification ``number``, asked for again; nothing, and counted, where the server has it no more."""
+        message = await self._kept(subscription, number)
+        self._metrics.missed(1, "lost" if message is None else "republished")
+        self.lost += message is None
+        return self._counted(subscription, number, Decoded(()) if message is None else self._decoded(message))
+
+    async def _kept(self, subscription: Subscription, number: int) -> NotificationMessage | None:
+        """The notification ``number`` if the server still has it: it keeps what was not acknowledged. Some answer with an empty one instead of a refusal."""
+        with speaking_of("a request to send a notification again"):
+            try:
+                message = read_republish_response(await self._connection.republish(subscription.granted.SubscriptionId, number))
+            except (ua.uaerrors.BadMessageNotAvailable, ua.uaerrors.BadServiceUnsupported, ua.uaerrors.BadNotImplemented):
+                return None
+        return message if message.bears_data else None
+
+    def _counted(self, subscription: Subscription, number: int, decoded: Decoded) -> Decoded:
+        subscription.last_sequence_number = number
+        self._taken.append(ua.SubscriptionAcknowledgement(SubscriptionId=subscription.granted.SubscriptionId, SequenceNumber=number))
+        return decoded
 
     async def stop(self) -> None:
-        """Leaves no request behind. The server forgets the subscription with the session."""
+        """Leaves no request behind. The server forgets the subscriptions with the session."""
         for request in self._requests:
             request.cancel()
         await asyncio.gather(*self._requests, return_exceptions=True)
         self._requests.clear()
 
 
-def _after(number: int) -> int:
+def following(number: int) -> int:
+    """The sequence number after ``number``: 0 is none. Source: OPC UA Part 4, 7.7."""
     return 1 if number == _LAST_SEQUENCE_NUMBER else number + 1

@@ -36,13 +36,18 @@ def exact_type(data_type: ua.DataValue, value: ua.DataValue, configured: DataTyp
     DataType where it is a built-in type; for types derived from one, the type of the present value; where the server tells neither, that of the tag.
     """
     node = data_type.Value.Value if data_type.Value is not None else None
-    if isinstance(node, ua.NodeId) and node.NamespaceIndex == 0:
-        for variant_type in _WRITABLE:
-            if node.Identifier == variant_type.value:
-                return variant_type
+    if isinstance(node, ua.NodeId) and (declared := built_in_type(node)) is not None:
+        return declared
     if value.Value is not None and value.Value.VariantType in _WRITABLE:
         return ua.VariantType(value.Value.VariantType)
     return ua.VariantType[configured.value]
+
+
+def built_in_type(node: ua.NodeId) -> ua.VariantType | None:
+    """The type that a data type's node names, if it is a built-in one that can be written."""
+    if node.NamespaceIndex != 0:
+        return None
+    return next((variant_type for variant_type in _WRITABLE if node.Identifier == variant_type.value), None)
 
 
 def variant_of(value: CommandValue, variant_type: ua.VariantType) -> ua.Variant:

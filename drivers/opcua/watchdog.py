@@ -27,6 +27,8 @@ class Watchdog:
         self._clock = clock
         self.latency: float | None = None
         self.clock_offset: float | None = None
+        self.last_heard = clock()
+        """When the server last answered, UTC microseconds by our clock."""
 
     async def run(self) -> NoReturn:
         """Looks every two seconds.
@@ -50,6 +52,7 @@ class Watchdog:
             self._metrics.polled(result_of(error), time.perf_counter() - begun)
             raise
         self.latency = latency = time.perf_counter() - begun
+        self.last_heard = self._clock()
         self._metrics.polled("answered", latency)
         moment = answer.Value.Value if answer.Value is not None else None
         if isinstance(moment, datetime):

@@ -14,7 +14,7 @@ from plant.batch import SampleBatch, TextBatch
 from plant.quality import Quality
 
 RECEIVED = 1_795_000_000_000_001
-TABLE = HandleTable([70, 80, 90], [False, True, False])
+TABLE = HandleTable(np.array([70, 80, 90], np.int32), np.array([False, True, False]))
 
 
 def item(

@@ -1,0 +1,108 @@
+"""What a server kept of its values while nobody listened: HistoryRead of raw data (OPC UA Part 11, 6.4.3)."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, Final
+
+from asyncua import ua
+
+from drivers.opcua.connection import Connection
+from drivers.opcua.decode import HandleTable, decode
+from drivers.opcua.node_directory import NodeDirectory
+from drivers.opcua.operation_limits import OperationLimits
+from plant import times
+from plant.batch import Batch
+from plant.quality import Quality, is_bad, stored_form
+from plant.tag import Tag
+
+_LARGEST_ANSWER: Final = 5_000
+"""Values of one node in one answer."""
+_NONE: Final = {Quality.BAD_NO_DATA}
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    handle: int
+    node: ua.NodeId
+    continuation: bytes | None = None
+
+
+class DeviceHistory:
+    """Client handle = position of the tag in ``tags``."""
+
+    def __init__(
+        self, connection: Connection, limits: OperationLimits, directory: NodeDirectory, tags: Sequence[Tag], table: HandleTable, clock: Callable[[], int]
+    ) -> None:
+        self._connection = connection
+        self._limits = limits
+        self._directory = directory
+        self._tags = tags
+        self._table = table
+        self._clock = clock
+
+    async def read(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
+        """Hands over the samples from ``start`` to ``end`` (source time, UTC microseconds), and says whether the server kept those of every tag.
+
+        Raises:
+            DeviceUnreachable, DeviceProtocolError
+        """
+        pages: list[_Page] = []
+        is_whole = True
+        for handle, tag in enumerate(self._tags):
+            node = self._directory.find(tag)
+            if isinstance(node, Quality):
+                is_whole = False
+            elif self._directory.address(tag).method_of is None:
+                pages.append(_Page(handle, node))
+        details = ua.ReadRawModifiedDetails(
+            IsReadModified=False, StartTime=_date_time(start), EndTime=_date_time(end), NumValuesPerNode=_LARGEST_ANSWER, ReturnBounds=False
+        )
+        while pages:
+            try:
+                results = await self._limits.history.run("a read of its history", pages, lambda part: self._ask(details, part))
+            except _NoHistory:
+                return False
+            following: list[_Page] = []
+            for page, result in zip(pages, results, strict=True):
+                quality = stored_form(result.StatusCode.value)
+                if is_bad(quality) and quality not in _NONE:
+                    is_whole = False
+                    continue
+                values = _values(result)
+                items = [ua.MonitoredItemNotification(ClientHandle=page.handle, Value=value) for value in values]
+                for batch in decode(items, self._table, self._clock()).batches:
+                    inside = batch.select((batch.time >= start) & (batch.time < end))
+                    if len(inside):
+                        await take(inside)
+                if result.ContinuationPoint and result.ContinuationPoint != page.continuation:
+                    following.append(_Page(page.handle, page.node, result.ContinuationPoint))
+            pages = following
+        return is_whole
+
+    async def _ask(self, details: ua.ReadRawModifiedDetails, pages: Sequence[_Page]) -> list[ua.HistoryReadResult]:
+        parameters = ua.HistoryReadParameters(
+            HistoryReadDetails=details,
+            TimestampsToReturn=ua.TimestampsToReturn.Both,
+            ReleaseContinuationPoints=False,
+            NodesToRead=[ua.HistoryReadValueId(NodeId=page.node, ContinuationPoint=page.continuation) for page in pages],
+        )
+        try:
+            return await self._connection.services.history_read(parameters)
+        except (ua.uaerrors.BadServiceUnsupported, ua.uaerrors.BadNotImplemented, ua.uaerrors.BadHistoryOperationUnsupported) as error:
+            raise _NoHistory from error
+
+
+class _NoHistory(Exception):
+    """The server keeps no history at all."""
+
+
+def _values(result: ua.HistoryReadResult) -> Sequence[ua.DataValue]:
+    data: Any = result.HistoryData
+    if isinstance(data, ua.HistoryData):
+        return data.DataValues or []
+    return []
+
+
+def _date_time(time: int) -> Any:
+    return times.to_datetime(time).astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,101 @@
+"""Reads the values that no subscription brings: of a server without subscriptions, of items that it has no place for, and all of them once on request.
+
+Rules:
+
+1. A scan class is due at ``start + k * period``. A scan that comes late is done once; the ones it covered are skipped and counted, never caught up.
+2. A value that was read before, with the same times and status, is no new sample.
+"""
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from asyncua import ua
+
+from drivers.metrics import DriverMetrics
+from drivers.opcua.connection import Connection
+from drivers.opcua.decode import Decoded, HandleTable, decode
+from drivers.opcua.node_directory import NodeDirectory
+from drivers.opcua.operation_limits import OperationLimits
+from plant.quality import Quality
+from plant.tag import Tag
+
+
+class Poller:
+    """Client handle = position of the tag in ``tags``. Times are those of the event loop; ``clock`` gives UTC microseconds."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        limits: OperationLimits,
+        directory: NodeDirectory,
+        tags: Sequence[Tag],
+        table: HandleTable,
+        metrics: DriverMetrics,
+        clock: Callable[[], int],
+    ) -> None:
+        self._connection = connection
+        self._limits = limits
+        self._directory = directory
+        self._tags = tags
+        self._table = table
+        self._metrics = metrics
+        self._clock = clock
+        self._classes: dict[float, list[int]] = {}
+        self._due: dict[float, float] = {}
+        self._last: dict[int, ua.DataValue] = {}
+
+    @property
+    def next_scan(self) -> float:
+        """When the next scan is due; infinite where nothing is to be read."""
+        return min(self._due.values(), default=math.inf)
+
+    def take_over(self, handles: Collection[int], now: float) -> None:
+        """These tags, and no others, are read from ``now`` on."""
+        self._classes = {}
+        for handle in sorted(handles):
+            tag = self._tags[handle]
+            sampling = self._directory.address(tag).sampling_interval
+            self._classes.setdefault((tag.scan_ms if sampling is None else max(sampling, 10.0)) / 1000, []).append(handle)
+        self._due = {period: self._due.get(period, now) for period in self._classes}
+
+    async def scan(self, now: float) -> Decoded:
+        """What is due at ``now``, read.
+
+        Raises:
+            DeviceUnreachable, DeviceProtocolError
+        """
+        handles: list[int] = []
+        for period, due in self._due.items():
+            if due <= now:
+                late = int((now - due) // period)
+                if late:
+                    self._metrics.overran(late)
+                self._due[period] = due + (late + 1) * period
+                handles += self._classes[period]
+        answers = await self.read(handles)
+        news = {handle: value for handle, value in answers.items() if self._last.get(handle) != value}
+        self._last |= news
+        return self._decoded(news)
+
+    async def read_all(self) -> Decoded:
+        """The present value of every tag, whether it is new or not. Raises as ``scan``."""
+        return self._decoded(await self.read(range(len(self._tags))))
+
+    async def read(self, handles: Sequence[int] | range) -> Mapping[int, ua.DataValue]:
+        """The values of those tags that the server has a node for. Raises as ``scan``."""
+        asked: list[ua.ReadValueId] = []
+        found: list[int] = []
+        for handle in handles:
+            node = self._directory.find(self._tags[handle])
+            if not isinstance(node, Quality) and self._directory.address(self._tags[handle]).method_of is None:
+                asked.append(self._directory.value_of(self._tags[handle], node))
+                found.append(handle)
+        answers = await self._limits.read.run("a read of its values", asked, self._read)
+        return dict(zip(found, answers, strict=True))
+
+    async def _read(self, asked: list[ua.ReadValueId]) -> list[ua.DataValue]:
+        return await self._connection.services.read(ua.ReadParameters(MaxAge=0, TimestampsToReturn=ua.TimestampsToReturn.Both, NodesToRead=asked))
+
+    def _decoded(self, values: Mapping[int, ua.DataValue]) -> Decoded:
+        items = (ua.MonitoredItemNotification(ClientHandle=handle, Value=value) for handle, value in values.items())
+        return decode(items, self._table, self._clock())
