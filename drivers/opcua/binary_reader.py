@@ -43,7 +43,7 @@ _DEEPEST: Final = 100
 """Levels of nesting that a decoder must take. Source: OPC UA Part 6, 5.1.5."""
 
 ARRAY: Final = 0x80
-_DIMENSIONS: Final = 0x40
+DIMENSIONS: Final = 0x40
 _TYPE: Final = 0x3F
 """Parts of the first byte of a Variant. Source: OPC UA Part 6, 5.2.2.16."""
 
@@ -174,9 +174,9 @@ class BinaryReader:
         """Passes over what follows the ``first`` byte of a Variant."""
         if first & ARRAY:
             self.skip_array(first & _TYPE, depth)
-            if first & _DIMENSIONS:
+            if first & DIMENSIONS:
                 self.skip_array(6)
-        elif first & _DIMENSIONS:
+        elif first & DIMENSIONS:
             raise UnreadableResponse(f"dimensions of a value that is no array at byte {self.position - 1}")
         else:
             self.skip_value(first & _TYPE, depth)

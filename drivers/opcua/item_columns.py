@@ -7,7 +7,7 @@ Rules:
 3. An item whose size its first bytes do not tell (a text, an array, a structure) is read alone, and makes no other one slower.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Final, NoReturn
@@ -15,9 +15,9 @@ from typing import Any, Final, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from drivers.opcua.binary_reader import LAST_NUMBER, LOCALIZED_TEXT, NULL, STRING, VARIANT, BinaryReader, UnreadableResponse
+from drivers.opcua.binary_reader import ARRAY, DIMENSIONS, LAST_NUMBER, LOCALIZED_TEXT, NULL, STRING, VARIANT, BinaryReader, UnreadableResponse
 from drivers.opcua.date_time import NO_TIME, times_of
-from drivers.opcua.item_layout import HANDLE, SERVER_TIME, SOURCE_TIME, STATUS, VALUE, ItemLayout, layout_of, layout_without_value
+from drivers.opcua.item_layout import EXACT_BELOW, HANDLE, SERVER_TIME, SOURCE_TIME, STATUS, VALUE, WIDE, ItemLayout, layout_of, layout_without_value
 from plant.batch import Float64Column, Int64Column
 
 _LEAST: Final = 5
@@ -33,7 +33,8 @@ class ItemColumns:
     """One row an item, in the order received; columns of one length.
 
     ``handle`` and ``status`` (the whole StatusCode) uint32; ``time`` int64, UTC microseconds of the source, else of the server, else ``NO_TIME``; ``number``
-    float64, NaN unless ``is_number``; ``texts`` has the text by row where the value is one.
+    float64, NaN unless ``is_number``; ``texts`` has the text by row where the value is one. ``is_rounded``: the number is a whole one of more digits than
+    float64 holds. ``elements`` are the rows whose value came as the only element of an array.
     """
 
     handle: npt.NDArray[np.uint32]
@@ -41,7 +42,9 @@ class ItemColumns:
     time: Int64Column
     number: Float64Column
     is_number: npt.NDArray[np.bool_]
+    is_rounded: npt.NDArray[np.bool_]
     texts: Mapping[int, str]
+    elements: Set[int]
 
     def __len__(self) -> int:
         return len(self.handle)
@@ -53,9 +56,11 @@ class ItemColumns:
         if not parts:
             return _Rows(0).columns(b"")
         texts: dict[int, str] = {}
+        elements: set[int] = set()
         first = 0
         for part in parts:
             texts.update((first + row, text) for row, text in part.texts.items())
+            elements.update(first + row for row in part.elements)
             first += len(part)
         return ItemColumns(
             np.concatenate([part.handle for part in parts]),
@@ -63,7 +68,9 @@ class ItemColumns:
             np.concatenate([part.time for part in parts]),
             np.concatenate([part.number for part in parts]),
             np.concatenate([part.is_number for part in parts]),
+            np.concatenate([part.is_rounded for part in parts]),
             texts,
+            elements,
         )
 
 
@@ -161,7 +168,9 @@ class _Rows:
         self._time = np.full(count, NO_TIME, np.int64)
         self._number = np.full(count, np.nan, np.float64)
         self._is_number = np.zeros(count, np.bool_)
+        self._is_rounded = np.zeros(count, np.bool_)
         self._texts: dict[int, str] = {}
+        self._elements: set[int] = set()
         self._alone = _Group(HANDLE)
         self._tails: dict[int, _Group] = {}
 
@@ -169,7 +178,7 @@ class _Rows:
         for tails in self._tails.values():
             self.gather(tails, data)
         self.gather(self._alone, data)
-        return ItemColumns(self._handle, self._status, self._time, self._number, self._is_number, self._texts)
+        return ItemColumns(self._handle, self._status, self._time, self._number, self._is_number, self._is_rounded, self._texts, self._elements)
 
     def gather(self, group: _Group, data: bytes) -> None:
         if group.rows:
@@ -182,6 +191,8 @@ class _Rows:
         if layout.is_number:
             self._number[rows] = records["number"] != 0 if layout.is_boolean else records["number"]
             self._is_number[rows] = True
+            if layout.is_wide:
+                self._is_rounded[rows] = np.abs(self._number[rows]) >= EXACT_BELOW
         if layout.mask & STATUS:
             self._status[rows] = records["status"]
         if layout.mask & SERVER_TIME:
@@ -208,12 +219,25 @@ class _Rows:
         while first == VARIANT:
             # Forbidden, and harmless: a Variant in a Variant, with its value inside. Source: OPC UA Part 6, 5.2.2.16.
             first = reader.byte()
-        if first == STRING:
-            self._texts[row] = reader.text()
-        elif first == LOCALIZED_TEXT:
-            self._texts[row] = reader.localized_text()
-        elif NULL < first <= LAST_NUMBER:
-            self._number[row] = reader.unpack(_NUMBERS[first - 1])[0]
-            self._is_number[row] = True
-        else:
+        if first & ARRAY and not first & DIMENSIONS:
+            begin = reader.position
+            if reader.uint32() == 1 and self._read_value(row, first & ~ARRAY, reader):
+                self._elements.add(row)
+                return
+            reader.position = begin
+        if not self._read_value(row, first, reader):
             reader.skip_variant(first)
+
+    def _read_value(self, row: int, kind: int, reader: BinaryReader) -> bool:
+        """Whether ``kind`` is one that a tag can hold."""
+        if kind == STRING:
+            self._texts[row] = reader.text()
+        elif kind == LOCALIZED_TEXT:
+            self._texts[row] = reader.localized_text()
+        elif NULL < kind <= LAST_NUMBER:
+            number = self._number[row] = reader.unpack(_NUMBERS[kind - 1])[0]
+            self._is_number[row] = True
+            self._is_rounded[row] = kind in WIDE and abs(number) >= EXACT_BELOW
+        else:
+            return False
+        return True

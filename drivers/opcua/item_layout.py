@@ -16,6 +16,10 @@ VALUE, STATUS, SOURCE_TIME, SERVER_TIME, SOURCE_PICOSECONDS, SERVER_PICOSECONDS 
 
 _RESERVED: Final = 0xC0
 _BOOLEAN: Final = 1
+WIDE: Final = {8, 9}
+"""Int64 and UInt64."""
+EXACT_BELOW: Final = 2.0**53
+"""Whole numbers of this magnitude and beyond may not be what they are when they are float64."""
 _NUMBERS: Final = {1: "u1", 2: "i1", 3: "u1", 4: "<i2", 5: "<u2", 6: "<i4", 7: "<u4", 8: "<i8", 9: "<u8", 10: "<f4", 11: "<f8"}
 _HEAD: Final = [("handle", "<u4"), ("mask", "u1")]
 _FIELDS: Final = (
@@ -40,9 +44,10 @@ class ItemLayout:
     is_number: bool
     is_boolean: bool
     """A Boolean is a byte that is 0 or not. Source: OPC UA Part 6, 5.2.2.1."""
+    is_wide: bool
 
 
-HANDLE: Final = ItemLayout(0, 1, np.dtype([("handle", "<u4")]), 4, 0, is_number=False, is_boolean=False)
+HANDLE: Final = ItemLayout(0, 1, np.dtype([("handle", "<u4")]), 4, 0, is_number=False, is_boolean=False, is_wide=False)
 """What every item begins with."""
 
 
@@ -59,7 +64,7 @@ def layout_of(key: int) -> ItemLayout | None:
     if mask & VALUE:
         value = [("type", "u1"), ("number", _NUMBERS[kind]) if kind in _NUMBERS else ("opaque", f"V{SIZES[kind]}")]
     dtype = np.dtype(_HEAD + [field for field in value if field[1] != "V0"] + _tail(mask))
-    return ItemLayout(key, 2 if mask & VALUE else 1, dtype, dtype.itemsize, mask, is_number=kind in _NUMBERS, is_boolean=kind == _BOOLEAN)
+    return ItemLayout(key, 2 if mask & VALUE else 1, dtype, dtype.itemsize, mask, is_number=kind in _NUMBERS, is_boolean=kind == _BOOLEAN, is_wide=kind in WIDE)
 
 
 @cache
@@ -67,7 +72,7 @@ def layout_without_value(mask: int) -> ItemLayout:
     """Of an item that has all that ``mask`` says but a value; bits that are not defined say nothing."""
     mask &= ~(VALUE | _RESERVED)
     dtype = np.dtype(_HEAD + _tail(mask))
-    return ItemLayout(mask, 1, dtype, dtype.itemsize, mask, is_number=False, is_boolean=False)
+    return ItemLayout(mask, 1, dtype, dtype.itemsize, mask, is_number=False, is_boolean=False, is_wide=False)
 
 
 def _tail(mask: int) -> list[tuple[str, str]]:

@@ -91,7 +91,8 @@ class Writer:
         except (DeviceUnreachable, DeviceProtocolError) as error:
             return WriteOutcome(WriteStatus.ACCEPTED, f"the server took it, and there is no read-back: {error}", Quality.GOOD)
         quality = stored_form(answer.StatusCode.value) if answer.StatusCode is not None else Quality.GOOD
-        read: CommandValue | None = text_of(answer.Value) if tag.data_type.is_text else number_of(answer.Value)
+        is_element = place.IndexRange is not None
+        read: CommandValue | None = text_of(answer.Value, is_element=is_element) if tag.data_type.is_text else number_of(answer.Value, is_element=is_element)
         if read is None or is_bad(quality):
             return WriteOutcome(WriteStatus.ACCEPTED, f"the server took it, and the read-back is {quality_name(quality)}", quality)
         if is_equal(value, read, variant_type):

@@ -24,8 +24,8 @@ from plant.quality import Quality
 
 RECEIVED = 1_795_000_000_000_001
 HANDLES = 40
-TABLE = HandleTable(np.arange(1000, 1000 + HANDLES, dtype=np.int32), np.arange(HANDLES) % 5 == 4)
-"""Every fifth tag is a text."""
+TABLE = HandleTable(np.arange(1000, 1000 + HANDLES, dtype=np.int32), np.arange(HANDLES) % 5 == 4, frozenset(range(3, HANDLES, 3)))
+"""Every fifth tag is a text, and every third an element of an array."""
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123_457, UTC)
 VT = ua.VariantType
 UA: Any = ua
