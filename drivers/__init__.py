@@ -4,7 +4,7 @@ from drivers.backoff import Backoff
 from drivers.link import DeviceLink
 from drivers.loss_account import LossAccount
 from drivers.metrics import DriverMetricFamilies, DriverMetrics
-from drivers.session import OpenSession, Session, SilentUnit, WriteOutcome, WriteStatus
+from drivers.session import OpenSession, Session, SilentUnit, WriteAttempt, WriteOutcome, WriteStatus
 
 __all__ = [
     "Backoff",
@@ -15,6 +15,7 @@ __all__ = [
     "OpenSession",
     "Session",
     "SilentUnit",
+    "WriteAttempt",
     "WriteOutcome",
     "WriteStatus",
 ]

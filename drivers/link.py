@@ -30,7 +30,7 @@ from drivers.heartbeat_watch import HeartbeatWatch
 from drivers.loss_account import LossAccount
 from drivers.metrics import DriverMetrics
 from drivers.resumption import Resumption
-from drivers.session import OpenSession, Session, SilentUnit, WriteOutcome, WriteStatus
+from drivers.session import OpenSession, Session, SilentUnit, WriteAttempt, WriteOutcome, WriteStatus
 from drivers.shelter import Shelter
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
@@ -333,14 +333,15 @@ class DeviceLink(Generic[DeviceT]):
         if session is None or deadline <= 0:
             reason = "its time is over" if session else f"there is no link to {self._device.name}"
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {reason}", Quality.BAD_NOT_CONNECTED)
+        attempt = WriteAttempt()
         try:
             async with asyncio.timeout(deadline):
                 with self._shelter.around("a write"):
-                    return await session.write(tag, value)
+                    return await session.write(tag, value, attempt)
         except TimeoutError:
-            return WriteOutcome(WriteStatus.UNKNOWN, f"no answer within {deadline:.1f} s: it may have been written", Quality.BAD_TIMEOUT)
+            return replace(attempt.outcome, detail=f"{attempt.outcome.detail} ({deadline:.1f} s)")
         except (DeviceUnreachable, DeviceProtocolError) as error:
-            return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {error}", Quality.BAD_INTERNAL_ERROR)
+            return replace(attempt.outcome, detail=f"{attempt.outcome.detail}: {error}", quality=Quality.BAD_INTERNAL_ERROR)
 
 
 def _watch_of(device: FieldDevice, tags: Sequence[Tag]) -> HeartbeatWatch | None:

@@ -13,6 +13,7 @@ from drivers.metrics import DriverMetrics
 from plant.batch import Batch
 from plant.command import CommandValue
 from plant.errors import DeviceUnreachable
+from plant.quality import Quality
 from plant.tag import Tag
 
 READ_BACK_WITHIN: Final = 1.0
@@ -52,6 +53,21 @@ class WriteOutcome:
     read_back: CommandValue | None = None
 
 
+class WriteAttempt:
+    """How far a write has come, for whoever ends it before it is over: what is said then is true of the moment."""
+
+    def __init__(self) -> None:
+        self.outcome = WriteOutcome(WriteStatus.NOT_SENT, "nothing was written: its time was over before it could be sent", Quality.BAD_TIMEOUT)
+
+    def leaves(self) -> None:
+        """From now on the device may have it."""
+        self.outcome = WriteOutcome(WriteStatus.UNKNOWN, "no answer in time: it may have been written", Quality.BAD_TIMEOUT)
+
+    def is_taken(self) -> None:
+        """The device took it, and is to be read back."""
+        self.outcome = WriteOutcome(WriteStatus.ACCEPTED, "the device took it, and its time was over before it was read back", Quality.BAD_TIMEOUT)
+
+
 class Session(Protocol):
     """One open conversation with one device. It is never reopened: after an error a new one is made."""
 
@@ -66,8 +82,12 @@ class Session(Protocol):
         """
         ...
 
-    async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
-        """Writes ``value`` (engineering units) once and reads it back. Called while ``batches`` runs. A lost link is an outcome, not an exception."""
+    async def write(self, tag: Tag, value: CommandValue, attempt: WriteAttempt | None = None) -> WriteOutcome:
+        """Writes ``value`` (engineering units) once and reads it back. Called while ``batches`` runs. A lost link is an outcome, not an exception.
+
+        Cancelled when its time is over; ``attempt``, if somebody asks, is told how far it has come, before each step. What was not sent by
+        then is never sent.
+        """
         ...
 
     async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:

@@ -32,7 +32,7 @@ from drivers.modbus.frames import Answer, BadFrame, ModbusException, ReadRequest
 from drivers.modbus.plan import Block, ScanClass
 from drivers.modbus.schedule import Schedule
 from drivers.modbus.writer import ModbusWriter
-from drivers.session import WriteOutcome
+from drivers.session import WriteAttempt, WriteOutcome
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.command import CommandValue
 from plant.device import ModbusDevice
@@ -239,9 +239,9 @@ class ModbusSession:
             wait *= 2
         return answer, at
 
-    async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
+    async def write(self, tag: Tag, value: CommandValue, attempt: WriteAttempt | None = None) -> WriteOutcome:
         """Writes once and reads back. See ``drivers.session``."""
-        return await self._writer.write(tag, value)
+        return await self._writer.write(tag, value, attempt or WriteAttempt())
 
     async def close(self) -> None:
         await self._client.close()

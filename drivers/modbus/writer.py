@@ -12,7 +12,7 @@ from drivers.modbus.decode import BlockDecoder
 from drivers.modbus.encode import encode
 from drivers.modbus.frames import ModbusException, ReadRequest, WriteRequest
 from drivers.modbus.plan import Block, Point
-from drivers.session import READ_BACK_PERIOD, READ_BACK_WITHIN, WriteOutcome, WriteStatus
+from drivers.session import READ_BACK_PERIOD, READ_BACK_WITHIN, WriteAttempt, WriteOutcome, WriteStatus
 from plant import times
 from plant.command import CommandValue
 from plant.device import BitWrites, Encoding, ModbusAddress, ModbusDevice
@@ -32,7 +32,7 @@ class ModbusWriter:
         self._device = device
         self._one_at_a_time = asyncio.Lock()
 
-    async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
+    async def write(self, tag: Tag, value: CommandValue, attempt: WriteAttempt) -> WriteOutcome:
         """See ``drivers.session``."""
         address = tag.source
         if not isinstance(address, ModbusAddress) or not address.table.is_writable:
@@ -43,7 +43,7 @@ class ModbusWriter:
             return WriteOutcome(WriteStatus.NOT_SENT, str(error), Quality.BAD_OUT_OF_RANGE)
         async with self._one_at_a_time:
             request = await self._request(address, data)
-            failed = request if isinstance(request, WriteOutcome) else await self._send(request)
+            failed = request if isinstance(request, WriteOutcome) else await self._send(request, attempt)
         return failed or await self._read_back(Point(tag, address), value)
 
     async def _request(self, address: ModbusAddress, data: bytes) -> WriteRequest | WriteOutcome:
@@ -64,7 +64,7 @@ class ModbusWriter:
         except (DeviceUnreachable, DeviceProtocolError) as error:
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: the word around the bit could not be read: {error}", Quality.BAD_NOT_CONNECTED)
 
-    async def _send(self, request: WriteRequest) -> WriteOutcome | None:
+    async def _send(self, request: WriteRequest, attempt: WriteAttempt) -> WriteOutcome | None:
         """``None``: the device took it."""
         try:
             exchange = self._client.ask(request, first=True)
@@ -72,11 +72,16 @@ class ModbusWriter:
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {error}", Quality.BAD_NOT_CONNECTED)
         try:
             answer, _ = await self._client.answer(exchange)
+        except asyncio.CancelledError:
+            if exchange.was_sent:
+                attempt.leaves()
+            raise
         except (DeviceUnreachable, DeviceProtocolError) as error:
             if not exchange.was_sent:
                 return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {error}", Quality.BAD_NOT_CONNECTED)
             return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {error}", Quality.BAD_COMMUNICATION_ERROR)
         if isinstance(answer, bytes):
+            attempt.is_taken()
             return None
         if answer.leaves_outcome_open:
             return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {answer}", answer.quality)

@@ -16,7 +16,7 @@ from drivers.opcua.connection import Connection
 from drivers.opcua.link_errors import speaking_of
 from drivers.opcua.sent_once import refusal_of, sent_once, unreadable
 from drivers.opcua.value_type import Unwritable, built_in_type, variant_of
-from drivers.session import WriteOutcome, WriteStatus
+from drivers.session import WriteAttempt, WriteOutcome, WriteStatus
 from plant.command import CommandValue
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality, stored_form
@@ -31,7 +31,7 @@ class MethodCaller:
         self._connection = connection
         self._metrics = metrics
 
-    async def call(self, owner: ua.NodeId, method: ua.NodeId, value: CommandValue) -> WriteOutcome:
+    async def call(self, owner: ua.NodeId, method: ua.NodeId, value: CommandValue, attempt: WriteAttempt) -> WriteOutcome:
         """Never raises for the link's sake."""
         try:
             arguments = _arguments(await self._declared(method), value)
@@ -42,6 +42,7 @@ class MethodCaller:
         if not self._connection.is_open:
             return WriteOutcome(WriteStatus.NOT_SENT, "nothing was called: the connection is closed", Quality.BAD_NOT_CONNECTED)
         request = ua.CallMethodRequest(ObjectId=owner, MethodId=method, InputArguments=list(arguments))
+        attempt.leaves()
         results = await sent_once(self._connection, self._metrics, "the call", lambda: self._connection.services.call([request]))
         if isinstance(results, WriteOutcome):
             return results

@@ -16,7 +16,7 @@ from drivers.opcua.poller import Poller
 from drivers.opcua.subscription import NoSubscription, Subscriptions
 from drivers.opcua.watchdog import Watchdog
 from drivers.opcua.writer import Writer
-from drivers.session import Session, WriteOutcome
+from drivers.session import Session, WriteAttempt, WriteOutcome
 from plant import times
 from plant.batch import Batch
 from plant.command import CommandValue
@@ -162,8 +162,8 @@ class OpcuaSession:
     async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
         return self._device.history and await self._history.read(start, end, take)
 
-    async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
-        return await self._writer.write(tag, value)
+    async def write(self, tag: Tag, value: CommandValue, attempt: WriteAttempt | None = None) -> WriteOutcome:
+        return await self._writer.write(tag, value, attempt or WriteAttempt())
 
     async def close(self) -> None:
         """A connection that cannot be closed politely leaves its session behind, if that was of any use."""

@@ -16,7 +16,7 @@ from drivers.opcua.method_caller import MethodCaller
 from drivers.opcua.node_directory import NodeDirectory
 from drivers.opcua.sent_once import refusal_of, sent_once, unreadable
 from drivers.opcua.value_type import Unwritable, exact_type, is_equal, variant_of
-from drivers.session import READ_BACK_PERIOD, READ_BACK_WITHIN, WriteOutcome, WriteStatus
+from drivers.session import READ_BACK_PERIOD, READ_BACK_WITHIN, WriteAttempt, WriteOutcome, WriteStatus
 from plant.command import CommandValue
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality, is_bad, quality_name, stored_form
@@ -33,7 +33,7 @@ class Writer:
         self._types: dict[int, ua.VariantType] = {}
         self._caller = MethodCaller(connection, metrics)
 
-    async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
+    async def write(self, tag: Tag, value: CommandValue, attempt: WriteAttempt) -> WriteOutcome:
         """Never raises for the link's sake; each exchange is answered within the device's time-out."""
         node = self._directory.find(tag)
         if isinstance(node, Quality):
@@ -42,7 +42,7 @@ class Writer:
         if isinstance(owner, Quality):
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was called: the server has no node for the object of {tag.name} ({owner.symbol})", owner)
         if owner is not None:
-            return await self._caller.call(owner, node, value)
+            return await self._caller.call(owner, node, value, attempt)
         try:
             variant_type = self._types.get(tag.id) or await self._read_type(tag, node)
             variant = variant_of(value, variant_type)
@@ -52,11 +52,12 @@ class Writer:
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {error}", Quality.BAD_TYPE_MISMATCH)
         if not self._connection.is_open:
             return WriteOutcome(WriteStatus.NOT_SENT, "nothing was written: the connection is closed", Quality.BAD_NOT_CONNECTED)
-        outcome = await self._send(self._directory.value_of(tag, node), variant)
+        outcome = await self._send(self._directory.value_of(tag, node), variant, attempt)
         if outcome is not None:
             if outcome.quality == Quality.BAD_TYPE_MISMATCH:
                 self._types.pop(tag.id, None)
             return outcome
+        attempt.is_taken()
         end = time.monotonic() + READ_BACK_WITHIN
         while True:
             outcome = await self._confirm(tag, self._directory.value_of(tag, node), value, variant_type)
@@ -71,12 +72,13 @@ class Writer:
         self._types[tag.id] = exact_type(data_type, value, tag.data_type)
         return self._types[tag.id]
 
-    async def _send(self, place: ua.ReadValueId, variant: ua.Variant) -> WriteOutcome | None:
+    async def _send(self, place: ua.ReadValueId, variant: ua.Variant, attempt: WriteAttempt) -> WriteOutcome | None:
         """``None`` when the server took it."""
         if place.IndexRange:
             variant = ua.Variant([variant.Value], variant.VariantType)
         # Many servers refuse a write that bears a status or a time: BadWriteNotSupported.
         request = ua.WriteValue(NodeId=place.NodeId, AttributeId=place.AttributeId, IndexRange=place.IndexRange, Value=ua.DataValue(variant, StatusCode=None))
+        attempt.leaves()
         sent = await sent_once(
             self._connection, self._metrics, "the write", lambda: self._connection.services.write(ua.WriteParameters(NodesToWrite=[request]))
         )

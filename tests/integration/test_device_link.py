@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
-from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, OpenSession, Session, SilentUnit, WriteStatus
+from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, OpenSession, Session, SilentUnit, WriteAttempt, WriteOutcome, WriteStatus
 from plant import times
 from plant.batch import Batch, SampleBatch
 from plant.heartbeat import Heartbeat
@@ -179,7 +179,9 @@ class Faulty(WeighbridgeSession):
             if batch.value[1] == 666.0:
                 raise ZeroDivisionError("a defect")
 
-    async def write(self, tag: Tag, value: float | str) -> object:  # type: ignore[override]
+    async def write(self, tag: Tag, value: float | str, attempt: WriteAttempt | None = None) -> WriteOutcome:
+        if attempt is not None:
+            attempt.leaves()
         raise IndexError("another defect")
 
 

@@ -737,3 +737,20 @@ async def test_a_wrong_identity_ends_a_session_as_a_broken_protocol() -> None:
         async with opened(ModbusDriver(), device_on(tcp(server), identity=IDENTITY)) as session:
             with pytest.raises(DeviceProtocolError, match="MB-7"):
                 await anext(session.batches())
+
+
+async def test_a_set_point_whose_time_is_over_before_its_turn_is_not_sent_and_never_is() -> None:
+    async with serving() as server, linked(device_on(tcp(server), 1, 1.0), device_on(tcp(server), 2, 1.0)) as links:
+        for link in links:
+            await link.good()
+        server.next_read.append(late(0.8))
+        await until(lambda: not server.next_read)
+        waiting = await links[1].link.write(links[1].tags[0], 1000.0, 0.2)
+        assert waiting.status is WriteStatus.NOT_SENT
+        assert "before it could be sent (0.2 s)" in waiting.detail
+        server.next_write.append(late(0.8))
+        await links[1].good()
+        sent = await links[1].link.write(links[1].tags[0], 1000.0, 0.2)
+        assert sent.status is WriteStatus.UNKNOWN
+        await links[0].good()
+        assert len(server.writes) == 1, "one write left, once"

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-from drivers import DriverMetrics, WriteOutcome, WriteStatus
+from drivers import DriverMetrics, WriteAttempt, WriteOutcome, WriteStatus
 from plant import times
 from plant.batch import Batch
 from plant.command import CommandValue
@@ -68,8 +68,10 @@ class WeighbridgeSession:
         self._metrics.polled("answered", self.latency)
         return line
 
-    async def write(self, tag: Tag, value: CommandValue) -> WriteOutcome:
+    async def write(self, tag: Tag, value: CommandValue, attempt: WriteAttempt | None = None) -> WriteOutcome:
         channel = _channel(tag)
+        if attempt is not None:
+            attempt.leaves()
         try:
             answer = await self._ask(f"W {channel}={value}")
             if not answer.startswith(b"OK"):
