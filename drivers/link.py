@@ -8,6 +8,7 @@ Rules:
    every session and drops it is not flooded with them. A unit that is silent on a line that it shares is tried seldom: others pay for each try.
 3. There is one session at a time; the old one is closed, within a deadline, before the next is opened.
 4. What the link itself says of a tag bears the device's time, by its clock offset, and is later than all the device said; ``Resumption`` has the way back.
+   Both ends of a loss are told by the offset that was known before it.
 5. A source time that cannot be is set right (``plant.source_time``) before anything is made of it.
 6. A write goes out only while a session is open, once, and never later than its deadline.
 7. A device whose heartbeat stands still is Bad though the link is up: what it goes on sending is held back, one value a tag, until the heartbeat moves.
@@ -49,6 +50,8 @@ _log = logging.getLogger(__name__)
 _OPEN_DEADLINE: Final = 15.0
 _CLOSE_DEADLINE: Final = 3.0
 _STEADY_AFTER: Final = 5.0
+_CLOCK_DOUBT: Final = 5 * times.MICROSECONDS
+"""A device's clock is known to some seconds; what is fetched twice is stored once."""
 _HEARTBEAT_PERIOD: Final = 0.5
 _OVERFLOW_OVER_AFTER: Final = 10 * times.MICROSECONDS
 _SILENT_UNIT: Final = Backoff(first=10.0, cap=30.0, floor=5.0)
@@ -89,6 +92,7 @@ class DeviceLink(Generic[DeviceT]):
         self._clock_offset = 0
         self._latest = 0
         self._lost_from: int | None = None
+        self._offset_at_loss = 0
         self._resumption: Resumption | None = None
         self._heartbeat = _watch_of(device, tags)
         self._held: CurrentValues | None = None
@@ -236,7 +240,7 @@ class DeviceLink(Generic[DeviceT]):
 
         try:
             with self._shelter.around("reading its history"):
-                is_whole = await session.recover(start, end, take)
+                is_whole = await session.recover(start - _CLOCK_DOUBT, end + _CLOCK_DOUBT, take)
         except asyncio.CancelledError:
             self._lost_from = start  # the session ended before: the next one fetches this outage too
             raise
@@ -280,8 +284,7 @@ class DeviceLink(Generic[DeviceT]):
             self._heartbeat.begin_anew(time.monotonic())
             beside.append(asyncio.create_task(self._watch_heartbeat(self._heartbeat)))
         if self._resumption is not None and self._account is not None:
-            self._note_clock_offset()
-            back_at = self._at_device(self._opened_at)
+            back_at = self._opened_at + self._offset_at_loss
             self._account.regained(GapCause.LINK_LOST, back_at)
             if self._lost_from is not None:
                 beside.append(asyncio.create_task(self._recover(session, self._lost_from, back_at)))
@@ -303,8 +306,9 @@ class DeviceLink(Generic[DeviceT]):
     async def _say_bad(self, cause: GapCause, since: int, quality: Quality) -> None:
         """One sample without a value for every tag, ``since`` then by our clock, and the loss in the account."""
         start = self._latest = self._at_device(since)
-        if cause is GapCause.LINK_LOST and self._lost_from is None:
-            self._lost_from = since + self._clock_offset
+        if cause is GapCause.LINK_LOST:
+            self._offset_at_loss = self._clock_offset
+            self._lost_from = since + self._clock_offset if self._lost_from is None else self._lost_from
         self._resumption = Resumption([tag.id for tag in self._tags], start)
         if self._account is not None:
             self._account.lost(cause, since + self._clock_offset)

@@ -55,6 +55,9 @@ class DeviceHistory:
                 is_whole = False
             elif self._directory.address(tag).method_of is None:
                 pages.append(_Page(handle, node))
+        kept = await self._kept(pages)
+        is_whole &= len(kept) == len(pages)
+        pages = kept
         details = ua.ReadRawModifiedDetails(
             IsReadModified=False, StartTime=_date_time(start), EndTime=_date_time(end), NumValuesPerNode=_LARGEST_ANSWER, ReturnBounds=False
         )
@@ -79,6 +82,12 @@ class DeviceHistory:
                     following.append(_Page(page.handle, page.node, result.ContinuationPoint))
             pages = following
         return is_whole
+
+    async def _kept(self, pages: Sequence[_Page]) -> list[_Page]:
+        """Those nodes whose history the server says it keeps: some answer for the others too, with nothing in it. Source: OPC UA Part 3, 5.6.2."""
+        asked = [ua.ReadValueId(NodeId=page.node, AttributeId=ua.AttributeIds.Historizing) for page in pages]
+        answers = await self._limits.read.run("a read of what it keeps", asked, self._connection.read_places)
+        return [page for page, answer in zip(pages, answers, strict=True) if answer.Value is not None and answer.Value.Value is True]
 
     async def _ask(self, details: ua.ReadRawModifiedDetails, pages: Sequence[_Page]) -> list[ua.HistoryReadResult]:
         parameters = ua.HistoryReadParameters(

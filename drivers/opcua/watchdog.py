@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NoReturn
@@ -15,6 +16,8 @@ from plant import times
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 
 _PERIOD: Final = 2.0
+_LOOKS: Final = 5
+"""The newest of the last looks at the clock counts: many servers set it once a second only, and none is ahead of itself."""
 _CURRENT_TIME: Final = ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_CurrentTime))
 
 
@@ -26,6 +29,7 @@ class Watchdog:
         self._metrics = metrics
         self._clock = clock
         self.latency: float | None = None
+        self._offsets: deque[float] = deque(maxlen=_LOOKS)
         self.clock_offset: float | None = None
         self.last_heard = clock()
         """When the server last answered, UTC microseconds by our clock."""
@@ -56,5 +60,6 @@ class Watchdog:
         self._metrics.polled("answered", latency)
         moment = answer.Value.Value if answer.Value is not None else None
         if isinstance(moment, datetime):
-            self.clock_offset = (times.from_datetime(moment) - before) / times.MICROSECONDS - latency / 2
+            self._offsets.append((times.from_datetime(moment) - before) / times.MICROSECONDS - latency / 2)
+            self.clock_offset = max(self._offsets)
             self._metrics.skewed(self.clock_offset)

@@ -1,0 +1,172 @@
+"""An OPC UA device behind a cable that is cut: what the device kept meanwhile comes after all, and the ledger says so."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, timedelta
+
+import numpy as np
+from asyncua import Server, ua
+from prometheus_client import CollectorRegistry
+
+from drivers import Backoff, DeviceLink, DriverMetricFamilies
+from drivers.opcua import OpcuaDriver
+from plant import times
+from plant.batch import Batch, SampleBatch
+from plant.device import OpcuaAddress, OpcuaDevice, OpcuaSecurity
+from plant.ledger import GapCause
+from plant.quality import Quality
+from plant.tag import Tag
+from tests.cable import Cable
+from tests.samples import make_tag
+
+URI = "urn:test:plant"
+LEVEL = make_tag(1, "SEP.T101.LT101", source=OpcuaAddress(f"nsu={URI};s=level"), scan_ms=10)
+PRESSURE = make_tag(2, "SEP.T101.PT101", source=OpcuaAddress(f"nsu={URI};s=pressure"), scan_ms=10)
+
+
+def node_of(tag: Tag) -> ua.NodeId:
+    assert isinstance(tag.source, OpcuaAddress)
+    return ua.NodeId(ua.String(tag.source.node.rpartition("=")[2]), ua.Int16(2))
+
+
+@asynccontextmanager
+async def historian_server(*historized: Tag) -> AsyncIterator[tuple[Server, int]]:
+    """A server that keeps what it is told of some of its tags, and its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    server = Server()
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
+    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    assert await server.register_namespace(URI) == 2
+    for tag in (LEVEL, PRESSURE):
+        variable = await server.nodes.objects.add_variable(node_of(tag), tag.name, 0.0)
+        if tag in historized:
+            await server.historize_node_data_change(variable, period=timedelta(days=1))
+    async with server:
+        yield server, port
+
+
+async def put(server: Server, tag: Tag, *values: float) -> None:
+    for value in values:
+        await server.write_attribute_value(node_of(tag), ua.DataValue(ua.Variant(value), SourceTimestamp=ua.DateTime.now(UTC)))
+        await asyncio.sleep(0.02)
+
+
+class Account:
+    """What a link published and told."""
+
+    def __init__(self) -> None:
+        self.live: list[Batch] = []
+        self.history: list[Batch] = []
+        self.gap: list[int] = []
+        self.recovered_from: int | None = None
+
+    async def publish(self, batch: Batch) -> None:
+        self.live.append(batch)
+
+    async def take_history(self, batch: Batch) -> None:
+        self.history.append(batch)
+
+    def lost(self, cause: GapCause, start: int) -> None:
+        assert cause is GapCause.LINK_LOST
+        self.gap.append(start)
+
+    def regained(self, cause: GapCause, end: int) -> None:
+        self.gap.append(end)
+
+    def recovered(self, cause: GapCause, start: int) -> None:
+        self.recovered_from = start
+
+    def good(self, tag: Tag) -> list[float]:
+        """The Good values of a tag, live ones and others, in order of time."""
+        samples = SampleBatch.concatenate([batch for batch in (*self.live, *self.history) if isinstance(batch, SampleBatch)])
+        mine = samples.select(np.flatnonzero((samples.tag_id == tag.id) & (samples.quality == Quality.GOOD)))
+        return [float(value) for value in mine.value[np.argsort(mine.time, kind="stable")]]
+
+
+@asynccontextmanager
+async def linked(cable: Cable, tags: tuple[Tag, ...], *, history: bool = True) -> AsyncIterator[Account]:
+    device = OpcuaDevice("PLC-SEP-01", "SEP", f"opc.tcp://127.0.0.1:{cable.port}/", 0.05, 2.0, OpcuaSecurity.none(), history=history)
+    account = Account()
+    metrics = DriverMetricFamilies(CollectorRegistry()).of("opcua", device.name)
+    backoff = Backoff(first=0.1, cap=0.2)
+    link = DeviceLink(device, tags, OpcuaDriver().open, account.publish, lambda status: None, metrics, account=account, backoff=backoff)
+    running = asyncio.create_task(link.run())
+    try:
+        yield account
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def until_good(account: Account, tag: Tag, value: float) -> None:
+    async with asyncio.timeout(20):
+        while value not in account.good(tag):
+            await asyncio.sleep(0.02)
+
+
+async def outage(server: Server, cable: Cable, account: Account) -> None:
+    """One value of each tag before, several while the cable is cut, one after."""
+    for tag in (LEVEL, PRESSURE):
+        await put(server, tag, 1.0)
+        await until_good(account, tag, 1.0)
+    await cable.cut()
+    async with asyncio.timeout(20):
+        while not account.gap:
+            await asyncio.sleep(0.01)
+    for tag in (LEVEL, PRESSURE):
+        await put(server, tag, 2.0, 3.0, 4.0, 5.0)
+    await cable.mend()
+    await until_good(account, LEVEL, 5.0)
+    for tag in (LEVEL, PRESSURE):
+        await put(server, tag, 6.0)
+        await until_good(account, tag, 6.0)
+
+
+async def test_what_the_device_kept_fills_the_outage_and_the_ledger_says_recovered() -> None:
+    async with historian_server(LEVEL, PRESSURE) as (server, port), Cable(port) as cable, linked(cable, (LEVEL, PRESSURE)) as account:
+        await outage(server, cable, account)
+        async with asyncio.timeout(20):
+            while account.recovered_from is None:
+                await asyncio.sleep(0.02)
+    for tag in (LEVEL, PRESSURE):
+        assert list(dict.fromkeys(account.good(tag)))[-6:] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    start, end = account.gap
+    assert start < end
+    assert account.recovered_from == start
+
+
+async def test_an_outage_of_which_the_device_kept_only_a_part_is_filled_with_it_and_not_recovered() -> None:
+    async with historian_server(LEVEL) as (server, port), Cable(port) as cable, linked(cable, (LEVEL, PRESSURE)) as account:
+        await outage(server, cable, account)
+        await asyncio.sleep(0.3)
+    assert list(dict.fromkeys(account.good(LEVEL)))[-6:] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert 3.0 not in account.good(PRESSURE)
+    assert account.recovered_from is None
+
+
+async def test_a_device_whose_history_is_not_to_be_asked_for_is_not_asked() -> None:
+    async with historian_server(LEVEL, PRESSURE) as (server, port), Cable(port) as cable, linked(cable, (LEVEL, PRESSURE), history=False) as account:
+        await outage(server, cable, account)
+        await asyncio.sleep(0.3)
+    assert account.history == []
+    assert account.recovered_from is None
+
+
+async def test_a_cable_that_is_dead_and_says_nothing_is_noticed_and_the_loss_dated_when_it_went_dead() -> None:
+    async with historian_server(LEVEL) as (server, port), Cable(port) as cable, linked(cable, (LEVEL,)) as account:
+        await put(server, LEVEL, 1.0)
+        await until_good(account, LEVEL, 1.0)
+        dead_at = times.now()
+        cable.go_dead()
+        async with asyncio.timeout(20):
+            while not account.gap:
+                await asyncio.sleep(0.02)
+        noticed_at = times.now()
+    (start,) = account.gap
+    assert dead_at - 3 * times.MICROSECONDS < start < dead_at + times.MICROSECONDS, "the server is asked for its clock every two seconds"
+    assert noticed_at - start > times.MICROSECONDS
