@@ -30,6 +30,7 @@ from drivers.backoff import Backoff
 from drivers.heartbeat_watch import HeartbeatWatch
 from drivers.loss_account import LossAccount
 from drivers.metrics import DriverMetrics
+from drivers.overflow_watch import OverflowWatch
 from drivers.resumption import Resumption
 from drivers.session import OpenSession, Session, SilentUnit, WriteAttempt, WriteOutcome, WriteStatus
 from drivers.shelter import Shelter
@@ -53,7 +54,6 @@ _STEADY_AFTER: Final = 5.0
 _CLOCK_DOUBT: Final = 5 * times.MICROSECONDS
 """A device's clock is known to some seconds; what is fetched twice is stored once."""
 _HEARTBEAT_PERIOD: Final = 0.5
-_OVERFLOW_OVER_AFTER: Final = 10 * times.MICROSECONDS
 _SILENT_UNIT: Final = Backoff(first=10.0, cap=30.0, floor=5.0)
 
 DeviceT = TypeVar("DeviceT", bound=FieldDevice)
@@ -96,8 +96,7 @@ class DeviceLink(Generic[DeviceT]):
         self._resumption: Resumption | None = None
         self._heartbeat = _watch_of(device, tags)
         self._held: CurrentValues | None = None
-        self._overflows = 0
-        self._overflow_seen: int | None = None
+        self._overflow = OverflowWatch(account)
         self._status = DeviceStatus(device.name, device.protocol, device.endpoint, LinkState.CONNECTING, clock())
 
     @property
@@ -145,7 +144,7 @@ class DeviceLink(Generic[DeviceT]):
                         beside = self._opened(session)
                     self._heard = self._clock()
                     self._metrics.received(self._heard / times.MICROSECONDS)
-                    await self._note_overflow(session)
+                    self._overflow.see(session.overflows, self._latest, self._heard + self._clock_offset)
                     await self._forward(batch)
         except (DeviceUnreachable, DeviceProtocolError) as error:
             return delivered, error
@@ -194,14 +193,19 @@ class DeviceLink(Generic[DeviceT]):
 
     async def _stopped(self) -> None:
         """The link is up and the PLC does not run."""
-        heartbeat = self._device.heartbeat
-        assert heartbeat is not None
-        reason = f"its heartbeat {heartbeat.tag} has not moved for {heartbeat.within:g} s: the PLC does not run"
+        since = self._clock() - round(self._hold_back() * times.MICROSECONDS)
+        await self._say_bad(GapCause.DEVICE_STOPPED, since, Quality.BAD_OUT_OF_SERVICE)
+
+    def _hold_back(self) -> float:
+        """Tells that the PLC stands still, and for how many seconds at least."""
+        beat = self._device.heartbeat
+        assert beat is not None, "only a heartbeat tells that a PLC stands still"
+        reason = f"its heartbeat {beat.tag} has not moved for {beat.within:g} s: the PLC does not run"
         _log.warning("%s at %s: %s", self._device.name, self._device.endpoint, reason)
         self._held = CurrentValues(self._tags)
         self._metrics.stopped(True)
         self._enter(LinkState.DEGRADED, reason)
-        await self._say_bad(GapCause.DEVICE_STOPPED, self._clock() - round(heartbeat.within * times.MICROSECONDS), Quality.BAD_OUT_OF_SERVICE)
+        return beat.within
 
     async def _runs_again(self, held: CurrentValues, now: int) -> None:
         _log.info("%s at %s: the heartbeat moves again", self._device.name, self._device.endpoint)
@@ -213,22 +217,6 @@ class DeviceLink(Generic[DeviceT]):
         for batch in held.of([tag.id for tag in self._tags]):
             if len(batch):
                 await self._publish_known(batch, now)
-
-    async def _note_overflow(self, session: Session) -> None:
-        """Rows of the ledger for what overflowed in the device: one for as long as it goes on."""
-        if session.overflows > self._overflows:
-            if self._overflow_seen is None and self._account is not None:
-                self._account.lost(GapCause.QUEUE_OVERFLOW, self._latest)
-            self._overflow_seen = self._clock()
-        elif self._overflow_seen is not None and self._clock() - self._overflow_seen > _OVERFLOW_OVER_AFTER:
-            self._end_overflow()
-        self._overflows = session.overflows
-
-    def _end_overflow(self) -> None:
-        if self._overflow_seen is not None:
-            if self._account is not None:
-                self._account.regained(GapCause.QUEUE_OVERFLOW, self._overflow_seen + self._clock_offset)
-            self._overflow_seen = None
 
     async def _recover(self, session: Session, start: int, end: int) -> None:
         """Fetches what the device kept of the outage."""
@@ -272,7 +260,6 @@ class DeviceLink(Generic[DeviceT]):
         """The session has brought something: the link is up. What runs beside it."""
         self._session = session
         self._sessions_opened += 1
-        self._overflows = 0
         if self._sessions_opened > 1:
             self._metrics.reconnected()
         self._metrics.up(True)
@@ -280,6 +267,10 @@ class DeviceLink(Generic[DeviceT]):
         self._enter(LinkState.UP, None)
         _log.info("%s at %s: connected", self._device.name, self._device.endpoint)
         beside: list[asyncio.Task[None]] = []
+        if self._held is not None:  # it stood still when the link was lost, and has not moved since
+            self._hold_back()
+            if self._account is not None:
+                self._account.lost(GapCause.DEVICE_STOPPED, self._opened_at + self._offset_at_loss)
         if self._heartbeat is not None:
             self._heartbeat.begin_anew(time.monotonic())
             beside.append(asyncio.create_task(self._watch_heartbeat(self._heartbeat)))
@@ -294,11 +285,9 @@ class DeviceLink(Generic[DeviceT]):
     async def _lost(self, error: DeviceUnreachable | DeviceProtocolError) -> None:
         self._metrics.up(False)
         self._metrics.stopped(False)
-        self._end_overflow()
-        if self._held is not None:
-            self._held = None
-            if self._account is not None:
-                self._account.regained(GapCause.DEVICE_STOPPED, self._at_device(self._heard or self._clock()))
+        self._overflow.end()
+        if self._held is not None and self._account is not None:
+            self._account.regained(GapCause.DEVICE_STOPPED, self._at_device(self._heard or self._clock()))
         self._enter(LinkState.DOWN, str(error))
         quality = Quality.BAD_COMMUNICATION_ERROR if isinstance(error, DeviceProtocolError) else Quality.BAD_NO_COMMUNICATION
         await self._say_bad(GapCause.LINK_LOST, self._heard or self._clock(), quality)

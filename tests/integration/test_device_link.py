@@ -148,8 +148,12 @@ async def test_a_link_that_is_lost_while_the_plc_stands_still_is_one_more_loss()
         await linkage.until(lambda: account.newest(GROSS) == Quality.BAD_NO_COMMUNICATION)
         assert linkage.state() is LinkState.DOWN
         assert GapCause.DEVICE_STOPPED in account.regained_at
-        indicator.runs = True
+        known = len(account.of(GROSS))
         await indicator.start()
+        await linkage.until(lambda: linkage.state() is LinkState.DEGRADED)
+        await asyncio.sleep(0.2)
+        assert len(account.of(GROSS)) == known, "the link is back, and the image still that of a stopped PLC"
+        indicator.runs = True
         await linkage.until(lambda: account.newest(GROSS) == Quality.GOOD)
         assert len(account.regained_at[GapCause.LINK_LOST]) == len(account.lost_at[GapCause.LINK_LOST]) == 1
 
@@ -239,7 +243,7 @@ async def test_what_the_device_kept_of_an_outage_is_fetched_and_the_loss_recover
 
 
 async def test_an_overflow_in_the_device_is_a_row_of_the_ledger_for_as_long_as_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.link._OVERFLOW_OVER_AFTER", 200_000)
+    monkeypatch.setattr("drivers.overflow_watch.OVER_AFTER", 200_000)
     opened: list[WeighbridgeSession] = []
 
     async def open_session(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
