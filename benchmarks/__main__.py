@@ -9,12 +9,18 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import modbus_reads, writer
+from benchmarks import gateway, modbus_reads, modbus_requests, opcua_notifications, writer
 from benchmarks.comparison import Comparison
 
 RESULTS: Final = Path(__file__).parent / "results.json"
 _WIDTH: Final = 120
-_BENCHMARKS: Final[tuple[Callable[[], Iterator[Comparison]], ...]] = (writer.comparisons, modbus_reads.comparisons)
+_BENCHMARKS: Final[tuple[Callable[[], Iterator[Comparison]], ...]] = (
+    writer.comparisons,
+    modbus_reads.comparisons,
+    modbus_requests.comparisons,
+    opcua_notifications.comparisons,
+    gateway.comparisons,
+)
 
 
 def main() -> None:

@@ -123,7 +123,6 @@ class OpcuaSession:
                     for batch in self._counted(decoded):
                         yield batch
         finally:
-            await self._subscriptions.stop()
             guard.cancel()
             await asyncio.gather(guard, return_exceptions=True)
 
@@ -169,6 +168,7 @@ class OpcuaSession:
         """A connection that cannot be closed politely leaves its session behind, if that was of any use."""
         identity = self._connection.identity
         was_closed = await self._connection.close()
+        await self._subscriptions.stop()
         if not was_closed and identity is not None and self._has_delivered and self._subscriptions.all:
             until = asyncio.get_running_loop().time() + self._connection.session_timeout
             self._leave(self._device, LeftBehind(identity, self._subscriptions.all, self._items.watched, until))

@@ -97,6 +97,7 @@ class Subscriptions:
         self._requests: deque[asyncio.Task[bytes]] = deque()
         self._outstanding = _OUTSTANDING
         self._taken: list[ua.SubscriptionAcknowledgement] = []
+        self._ended: str | None = None
         self.lost = 0
         """Notifications that the server could not send again."""
 
@@ -158,6 +159,8 @@ class Subscriptions:
             DeviceProtocolError: a response cannot be read.
         """
         clock = asyncio.get_running_loop().time
+        if self._ended is not None:
+            raise DeviceUnreachable(self._ended)
         if not guard.done():
             self._ask()
         head = self._requests[0] if self._requests else None
@@ -203,7 +206,7 @@ class Subscriptions:
 
     def _decoded(self, message: NotificationMessage) -> Decoded:
         if message.ended is not None:
-            raise DeviceUnreachable(f"the server ended the subscription: {quality_name(stored_form(message.ended))}")
+            self._ended = f"the server ended the subscription: {quality_name(stored_form(message.ended))}"
         return decode_notifications(message, self._table, self._clock())
 
     async def _again(self, subscription: Subscription, number: int) -> Decoded:
@@ -228,7 +231,7 @@ class Subscriptions:
         return decoded
 
     async def stop(self) -> None:
-        """Leaves no request behind. The server forgets the subscriptions with the session."""
+        """Leaves no request behind, once the connection is closed: an answer to a request that was given up before would be nobody's."""
         for request in self._requests:
             request.cancel()
         await asyncio.gather(*self._requests, return_exceptions=True)
