@@ -11,7 +11,8 @@ import typer
 
 from monazite.service import Body, ServiceContext
 from plant import ConfigurationError, Problem, Site
-from simulators import Recording, ReplayDevice, replay_site, write_site
+from plant.site_writer import write_site
+from simulators import Recording, ReplayDevice, replay_site
 
 _log = logging.getLogger(__name__)
 

@@ -42,6 +42,7 @@ from plant.link import DeviceStatus, LinkState
 from plant.quality import Quality, good_mask, is_bad, is_good, quality_from_name, quality_name, stored_form
 from plant.site import Site
 from plant.site_loader import load_site, reference_site
+from plant.site_writer import write_site
 from plant.tag import AlarmLimits, DataType, Kind, Priority, Tag
 from plant.tag_index import TagIndex
 
@@ -115,4 +116,5 @@ __all__ = [
     "stored_form",
     "to_arrow",
     "unseal",
+    "write_site",
 ]

@@ -4,6 +4,6 @@ Simulators import ``plant`` and never ``drivers``: a device that shared its codi
 """
 
 from simulators.plant_simulation import SimulatedPlant
-from simulators.replay import Recording, ReplayDevice, replay_site, write_site
+from simulators.replay import Recording, ReplayDevice, replay_site
 
-__all__ = ["Recording", "ReplayDevice", "SimulatedPlant", "replay_site", "write_site"]
+__all__ = ["Recording", "ReplayDevice", "SimulatedPlant", "replay_site"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from simulators.replay import write_site
+from plant.site_writer import write_site
 from tests.modbus_device import SET_POINT, ModbusTestDevice
 from tests.stack import Stack, api_client, running_stack
 

@@ -3,6 +3,5 @@
 from simulators.replay.recording import Recording
 from simulators.replay.replay_device import ReplayDevice
 from simulators.replay.replay_site import Protocol, device_name, replay_site
-from simulators.replay.site_folder import write_site
 
-__all__ = ["Protocol", "Recording", "ReplayDevice", "device_name", "replay_site", "write_site"]
+__all__ = ["Protocol", "Recording", "ReplayDevice", "device_name", "replay_site"]

@@ -33,11 +33,11 @@ from plant.event import Event
 from plant.ledger import Gap, GapCause
 from plant.link import DeviceStatus, LinkState
 from plant.quality import Quality
+from plant.site_writer import write_site
 from plant.tag import Tag
 from services.bus import Bus, subjects
 from services.bus.messages import encode_device_status
 from services.store import Commit, open_store
-from simulators.replay import write_site
 from tests.modbus_device import LOT, PRESSURE, SET_POINT, ModbusTestDevice
 from tests.postgres import PostgresServer
 from tests.samples import batch_of

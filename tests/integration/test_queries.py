@@ -24,8 +24,8 @@ from plant.batch import TextBatch
 from plant.event import Event
 from plant.ledger import Gap, GapCause
 from plant.quality import Quality, quality_name
+from plant.site_writer import write_site
 from services.store import Commit, open_store
-from simulators.replay import write_site
 from tests.modbus_device import LOT, PRESSURE, SET_POINT, ModbusTestDevice
 from tests.samples import batch_of
 from tests.stack import api_client, running_stack

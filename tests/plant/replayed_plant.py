@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pytest
 
 from plant import Device, Site, Tag
-from simulators.replay import Protocol, Recording, ReplayDevice, device_name, replay_site, write_site
+from plant.site_writer import write_site
+from simulators.replay import Protocol, Recording, ReplayDevice, device_name, replay_site
 from tests.stack import history
 
 SKAB: Final = Path(__file__).parents[3] / "shared" / "recorded" / "skab"

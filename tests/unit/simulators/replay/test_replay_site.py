@@ -10,8 +10,9 @@ from plant.device import Encoding, ModbusAddress, ModbusDevice, ModbusTable, Opc
 from plant.errors import ConfigurationError
 from plant.site import Site
 from plant.site_loader import load_site, reference_site
+from plant.site_writer import write_site
 from plant.tag import TAG_NAME, DataType
-from simulators.replay import Recording, replay_site, write_site
+from simulators.replay import Recording, replay_site
 from simulators.replay.replay_site import Protocol
 
 ENDPOINTS = {

@@ -4,23 +4,13 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
 
 from plant.device import DeadbandKind, Encoding, ModbusAddress, OpcuaAddress
 from plant.site import Site
+from plant.site_device_table import device_table, toml
+from plant.site_sources import MODBUS_COLUMNS, MODBUS_OPTIONAL, OPCUA_COLUMNS, OPCUA_OPTIONAL
+from plant.site_tags import TAG_COLUMNS
 from plant.tag import Tag
-from simulators.replay.device_table import device_table, toml
-
-_MODBUS_COLUMNS: Final = ("tag", "table", "address", "encoding", "order", "length", "bit", "scale", "offset")
-_MODBUS_OPTIONAL: Final = ("no_value", "clamp")
-_OPCUA_COLUMNS: Final = ("tag", "node")
-_OPCUA_OPTIONAL: Final = ("index", "sampling_ms", "queue_size", "deadband", "method_of")
-# fmt: off
-_TAG_COLUMNS: Final = (
-    "id", "tag", "area", "unit", "description", "kind", "datatype", "eu", "lo", "hi", "normal", "device", "scan_ms", "deadband",
-    "alarm_ll", "alarm_l", "alarm_h", "alarm_hh", "priority", "writable",
-)
-# fmt: on
 
 Cell = str | int | float | None
 
@@ -40,9 +30,9 @@ def write_site(site: Site, folder: Path) -> None:
     texts = {
         "site.toml": f"name = {toml(site.name)}\n",
         "devices.toml": "\n".join(device_table(device) for device in site.devices.values()),
-        "tags.csv": _table(_TAG_COLUMNS, map(_tag_row, site.tags)),
-        "modbus.csv": _table(_MODBUS_COLUMNS, modbus, _MODBUS_OPTIONAL),
-        "opcua.csv": _table(_OPCUA_COLUMNS, opcua, _OPCUA_OPTIONAL),
+        "tags.csv": _table(TAG_COLUMNS, map(_tag_row, site.tags)),
+        "modbus.csv": _table(MODBUS_COLUMNS, modbus, MODBUS_OPTIONAL),
+        "opcua.csv": _table(OPCUA_COLUMNS, opcua, OPCUA_OPTIONAL),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -37,8 +37,8 @@ from plant.device import (
 from plant.heartbeat import Heartbeat
 from plant.site import Site
 from plant.site_loader import load_site
+from plant.site_writer import write_site
 from plant.tag import AlarmLimits, DataType, Kind, Tag
-from simulators.replay import write_site
 
 NODE = "nsu=urn:test:plc;s=A, \"quoted\" 'node'"
 OBJECT = "nsu=urn:test:plc;i=7"
