@@ -31,7 +31,7 @@ def comparisons() -> Iterator[Comparison]:
         folder = Path(name)
         _write_site(folder / "site")
         command = [sys.executable, "-m", "monazite", "up", "--plant", str(folder / "site"), "--data", str(folder / "data"), "--port", "0"]
-        with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as plant:
+        with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as plant:  # noqa: S603 - our own program
             try:
                 yield _measure(folder / "data" / "endpoints.json", folder / "log")
             finally:

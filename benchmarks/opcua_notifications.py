@@ -22,7 +22,7 @@ from drivers.opcua.decode import HandleTable
 from drivers.opcua.publish_response import decode_notifications, read_publish_response
 from plant import times
 from plant.batch import SampleBatch
-from plant.device import OpcuaAddress, OpcuaDevice
+from plant.device import OpcuaAddress, OpcuaDevice, OpcuaSecurity
 from plant.tag import Tag
 from tests.samples import make_tag
 
@@ -114,7 +114,7 @@ async def _with_session(port: int, wanted: int) -> float:
 
 async def _listen(port: int, sampling_interval: float, take: Callable[[SampleBatch], bool]) -> None:
     """Until ``take`` says that it is enough."""
-    device = OpcuaDevice("FIELD", "SEP", f"opc.tcp://127.0.0.1:{port}", _PUBLISHING_INTERVAL)
+    device = OpcuaDevice("FIELD", "SEP", f"opc.tcp://127.0.0.1:{port}", _PUBLISHING_INTERVAL, security=OpcuaSecurity.none())
     metrics = DriverMetricFamilies(CollectorRegistry()).of("opcua", device.name)
     session = await OpcuaDriver().open(device, _tags(sampling_interval), metrics)
     batches = session.batches()

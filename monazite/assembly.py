@@ -103,6 +103,8 @@ class Assembly:
             values |= {"speed": settings.speed, "simulator_ports": "free"}
         else:
             values |= {"nats_url": self.address(NATS, "url"), "nats_user": settings.nats_user, "nats_password_file": folder.nats_password}
+        if name == GATEWAY:
+            values["pki"] = settings.pki and settings.pki.absolute()
         if name in {HISTORIAN, API}:
             values |= {
                 "store": settings.store and settings.store.get_secret_value(),

@@ -3,6 +3,7 @@
 =========================== ============================================================
 history.sqlite              the default store
 nats/                       streams, and the server's configuration (0600: it holds the password)
+pki/                        the gateway's OPC UA certificate, and those it trusts and rejected
 secrets/                    passwords and keys made at the first start (0700)
 initial-admin-password      of the user admin (0600)
 log/                        one bounded log a process

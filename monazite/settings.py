@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     plant: Path | None = Field(None, description="site folder; without it the reference plant")
     store: SecretStr | None = Field(None, description="sqlite:///FILE or postgresql://…; without it history.sqlite in the data folder")
     store_password_file: Path | None = Field(None, description="file with the password of the PostgreSQL user in MONAZITE_STORE")
+    pki: Path | None = Field(None, description="folder of the gateway's OPC UA certificates; without it pki in the data folder")
     nats_url: str = Field("nats://127.0.0.1:4222", description="where the bus is")
     nats_user: str = Field("monazite", description="user of the bus")
     nats_password: SecretStr = Field(SecretStr(""), description="password of the bus")
@@ -82,6 +83,10 @@ class Settings(BaseSettings):
         user, _, address = parts.netloc.rpartition("@")
         password = quote(_secret_in(self.store_password_file, "MONAZITE_STORE_PASSWORD_FILE"), safe="")
         return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:{password}@{address}"))
+
+    @property
+    def pki_folder(self) -> Path:
+        return (self.data / "pki" if self.pki is None else self.pki).absolute()
 
     def password_of_bus(self) -> str:
         """Raises ``ConfigurationError`` when the password file cannot be read."""

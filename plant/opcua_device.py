@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from plant.heartbeat import Heartbeat
+
+
+_PORT: Final = 4840
+"""Where an OPC UA server listens unless told otherwise. Source: OPC UA Part 6, 7.1.2."""
 
 
 class SecurityPolicy(StrEnum):
@@ -83,6 +88,7 @@ class OpcuaDevice:
 
     @property
     def endpoint(self) -> str:
-        """The URL without user and password: this is what logs and people see."""
+        """The URL with its port, and without user and password: this is what logs and people see."""
         parts = urlsplit(self.url)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        address = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=address if parts.port else f"{address}:{_PORT}"))

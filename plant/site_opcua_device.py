@@ -21,7 +21,7 @@ def parse_opcua_device(name: str, area: str, table: TomlTable) -> OpcuaDevice:
     """What cannot be used is reported, and a default stands for it."""
     table.only(_KEYS)
     url = table.string("url", '"opc.tcp://10.20.3.21:4840"') or ""
-    if url and not _is_opcua_url(url):
+    if url and not is_opcua_url(url):
         table.report("url", f"{url!r} is no address of an OPC UA server", "write opc.tcp://HOST:PORT/PATH")
     elif url and urlsplit(url).username is not None:
         table.report("url", "bears a user: a site's files are no place for a password", 'write user = { name = "…", password_file = "/etc/monazite/…" }')
@@ -66,7 +66,7 @@ def _user(table: TomlTable) -> OpcuaUser | None:
     return None if name is None or password_file is None else NamedUser(name, password_file)
 
 
-def _is_opcua_url(url: str) -> bool:
+def is_opcua_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme == "opc.tcp" and bool(parts.hostname) and parts.port != 0 and re.search(r"\s", url) is None

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
-from urllib.parse import unquote, urlsplit
 
 from asyncua import Client, ua
 from asyncua.client.ua_client import UaClientState
@@ -18,7 +17,10 @@ from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_from_binary
 
 from drivers.abort import abort
+from drivers.metrics import DriverMetrics
 from drivers.opcua.link_errors import speaking_of
+from drivers.opcua.pki import Pki
+from drivers.opcua.session_security import SessionProof, SessionSecurity
 from plant.device import OpcuaDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 
@@ -35,34 +37,44 @@ class SessionIdentity:
 
     token: ua.NodeId
     nonce: bytes | None
+    proof: SessionProof
 
 
 class Connection:
     """Every request is answered within the device's time-out, or raises."""
 
-    def __init__(self, device: OpcuaDevice, client: Client) -> None:
+    def __init__(self, device: OpcuaDevice, client: Client, security: SessionSecurity) -> None:
         self._client = client
+        self._security = security
         self._timeout = device.timeout
         self._is_dropped = False
         self.is_resumed = False
         """Whether the session is an earlier one, activated anew."""
-        self._credentials = _credentials(device.url)
         self._renewed = asyncio.get_running_loop().time()
 
     @classmethod
-    async def open(cls, device: OpcuaDevice, *, resume: SessionIdentity | None = None, channel_lifetime: float = 3600.0) -> Self:
+    async def open(
+        cls,
+        device: OpcuaDevice,
+        pki: Pki | None = None,
+        *,
+        metrics: DriverMetrics | None = None,
+        resume: SessionIdentity | None = None,
+        channel_lifetime: float = 3600.0,
+    ) -> Self:
         """Connects within ``device.timeout`` seconds in all. ``channel_lifetime`` is asked for, in seconds; the server may revise it. With ``resume`` the
-        session of an earlier connection goes on, if the server still has it, else there is a new one.
+        session of an earlier connection goes on, if the server still has it, else there is a new one. ``pki`` is needed where the device's security
+        policy is not None, or it has a user; ``metrics`` are told when certificates expire.
 
         Raises:
             DeviceUnreachable, DeviceProtocolError
         """
-        client = Client(device.url, timeout=device.timeout)
+        client = Client(device.endpoint, timeout=device.timeout)
         client.name = client.description = "Monazite gateway"
         client.application_uri = "urn:monazite:gateway"
         client.session_timeout = _SESSION_TIMEOUT_MS
         client.secure_channel_timeout = round(channel_lifetime * 1000)
-        connection = cls(device, client)
+        connection = cls(device, client, SessionSecurity(device, client, pki, metrics))
         try:
             with speaking_of("the request to connect"):
                 async with asyncio.timeout(device.timeout):
@@ -73,22 +85,25 @@ class Connection:
         return connection
 
     async def _connect(self, resume: SessionIdentity | None) -> None:
+        await self._security.prepare()
         await self._client.connect_socket()
         await self._client.send_hello()
-        await self._client.open_secure_channel()
+        await self._security.open_channel()
         self._renewed = asyncio.get_running_loop().time()
         if resume is not None and await self._resume(resume):
             return
-        await self._client.create_session()
-        await self._client.activate_session(*self._credentials)
+        await self._security.create_session()
+        await self._security.activate_session()
 
     async def _resume(self, identity: SessionIdentity) -> bool:
         """Source: OPC UA Part 4, 5.6.3.1. False where the server knows the session no more."""
+        if not self._security.take_up(identity.proof):
+            return False
         self.services.restore_authentication_token(identity.token)
         self._client._server_nonce = identity.nonce  # type: ignore[assignment]  # the library declares the value it begins with
         try:
-            await self._client.activate_session(*self._credentials)
-        except ua.UaStatusCodeError:
+            await self._security.activate_session()
+        except (ua.UaStatusCodeError, DeviceUnreachable):
             self.services.reset_authentication_token()
             self._client._server_nonce = None
             return False
@@ -99,7 +114,7 @@ class Connection:
     def identity(self) -> SessionIdentity | None:
         """By what the session can be resumed; ``None`` where there is none."""
         token = self.services.authentication_token
-        return None if token.is_null() else SessionIdentity(token, self._client._server_nonce)
+        return None if token.is_null() else SessionIdentity(token, self._client._server_nonce, self._security.proof)
 
     @property
     def session_timeout(self) -> float:
@@ -203,8 +218,3 @@ class Connection:
 
 def _bytes_of(body: Buffer) -> bytes:
     return bytes(body.read(len(body)))
-
-
-def _credentials(url: str) -> tuple[str | None, str | None]:
-    parts = urlsplit(url)
-    return (unquote(parts.username) if parts.username else None, unquote(parts.password) if parts.password else None)

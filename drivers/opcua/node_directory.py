@@ -21,7 +21,7 @@ class NodeDirectory:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._namespaces: Sequence[str] = ()
+        self.namespaces: Sequence[str] = ()
 
     async def refresh(self) -> None:
         """Reads the namespaces anew.
@@ -34,7 +34,7 @@ class NodeDirectory:
         namespaces = answer.Value.Value if answer.Value is not None else None
         if not isinstance(namespaces, list):
             raise DeviceProtocolError("the server has no namespace array (i=2255), which every server must have")
-        self._namespaces = [str(uri) for uri in namespaces]
+        self.namespaces = [str(uri) for uri in namespaces]
 
     @staticmethod
     def address(tag: Tag) -> OpcuaAddress:
@@ -50,9 +50,13 @@ class NodeDirectory:
 
     def find(self, tag: Tag) -> ua.NodeId | Quality:
         """The tag's node, or why there is none: ``BAD_NODE_ID_UNKNOWN`` or ``BAD_NODE_ID_INVALID``."""
-        return resolve(self.address(tag).node, self._namespaces)
+        return self.node(self.address(tag).node)
+
+    def node(self, text: str) -> ua.NodeId | Quality:
+        """As ``find``, of a node as opcua.csv has it."""
+        return resolve(text, self.namespaces)
 
     def find_object(self, tag: Tag) -> ua.NodeId | Quality | None:
         """The object whose method the tag's node is; ``None`` for a tag that is no method. Otherwise as ``find``."""
         owner = self.address(tag).method_of
-        return None if owner is None else resolve(owner, self._namespaces)
+        return None if owner is None else self.node(owner)

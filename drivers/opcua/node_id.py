@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import uuid
 from collections.abc import Sequence
 from urllib.parse import unquote
 
@@ -28,6 +29,22 @@ def resolve(node: str, namespaces: Sequence[str]) -> ua.NodeId | Quality:
     if index is None:
         return Quality.BAD_NODE_ID_UNKNOWN
     return ua.NodeId(identifier, ua.Int16(index))
+
+
+def text_of(node: ua.NodeId, namespaces: Sequence[str]) -> str | None:
+    """The text that ``resolve`` reads; ``None`` where the server has no URI for the namespace. ``;`` and ``%`` in the URI are escaped."""
+    if not 0 <= node.NamespaceIndex < len(namespaces):
+        return None
+    uri = namespaces[node.NamespaceIndex].replace("%", "%25").replace(";", "%3B")
+    match node.Identifier:
+        case int(number):
+            return f"nsu={uri};i={number}"
+        case str(name):
+            return f"nsu={uri};s={name}"
+        case bytes(data):
+            return f"nsu={uri};b={base64.b64encode(data).decode()}"
+        case uuid.UUID() as guid:
+            return f"nsu={uri};g={guid}"
 
 
 def _index(uri: str, namespaces: Sequence[str]) -> int | None:

@@ -39,6 +39,16 @@ class NodeTypes:
         self._limits = limits
         self._base: dict[ua.NodeId, ua.NodeId | None] = {}
 
+    async def built_in(self, types: Sequence[ua.NodeId]) -> Mapping[ua.NodeId, int | None]:
+        """Identifier, in the standard's namespace, of the built-in or abstract type that each of ``types`` is or is derived from; ``None`` where anything
+        may come.
+
+        Raises:
+            DeviceUnreachable, DeviceProtocolError
+        """
+        await self._learn_bases(types)
+        return {node: self._built_in(node) for node in types}
+
     async def mistakes(self, nodes: Sequence[tuple[Tag, OpcuaAddress, ua.NodeId]]) -> Mapping[int, str]:
         """Tag id -> what is wrong with its node, and the mend, for those with which something is.
 

@@ -12,6 +12,7 @@ from drivers.opcua.monitored_items import MonitoredItems
 from drivers.opcua.node_directory import NodeDirectory
 from drivers.opcua.node_types import NodeTypes
 from drivers.opcua.operation_limits import OperationLimits
+from drivers.opcua.pki import Pki
 from drivers.opcua.poller import Poller
 from drivers.opcua.subscription import NoSubscription, Subscriptions
 from drivers.opcua.watchdog import Watchdog
@@ -26,7 +27,10 @@ from plant.tag import Tag
 
 
 class OpcuaDriver:
-    def __init__(self, clock: Callable[[], int] = times.now) -> None:
+    """``pki`` holds the gateway's certificate and those it trusts; without it only devices with the security policy None can be reached."""
+
+    def __init__(self, pki: Pki | None = None, clock: Callable[[], int] = times.now) -> None:
+        self._pki = pki
         self._clock = clock
         self._left: dict[str, LeftBehind] = {}
 
@@ -35,7 +39,7 @@ class OpcuaDriver:
         left = self._left.pop(device.name, None)
         if left is not None and left.until < asyncio.get_running_loop().time():
             left = None
-        connection = await Connection.open(device, resume=None if left is None else left.identity)
+        connection = await Connection.open(device, self._pki, metrics=metrics, resume=None if left is None else left.identity)
         session = OpcuaSession(connection, device, tags, metrics, self._clock, left if connection.is_resumed else None, self._leave)
         try:
             await session.watchdog.look()

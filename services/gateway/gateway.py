@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -34,9 +35,12 @@ _BEGUN: Final = "gateway.begun"
 
 
 class Gateway:
-    """Runs one line a device of ``site`` until stopped. Devices share nothing but the bus: a device that hangs changes nothing for the others."""
+    """Runs one line a device of ``site`` until stopped. Devices share nothing but the bus: a device that hangs changes nothing for the others.
 
-    def __init__(self, site: Site, bus: Bus, registry: CollectorRegistry) -> None:
+    ``pki_folder`` has the gateway's own certificate and those that it trusts (``drivers.opcua.Pki``); it is made when a device asks for one.
+    """
+
+    def __init__(self, site: Site, bus: Bus, registry: CollectorRegistry, pki_folder: Path) -> None:
         self._site = site
         self._bus = bus
         self._metrics = GatewayMetrics(registry)
@@ -45,7 +49,7 @@ class Gateway:
         self._lines: dict[str, Line] = {}
         self._outboxes: dict[str, Outbox] = {}
         self._links: dict[str, DeviceLink[Any]] = {}
-        self._protocols = Protocols()
+        self._protocols = Protocols(pki_folder)
         self._status_due = asyncio.Event()
         self._calculations = [Calculation(tag, tag.source, site.by_name) for tag in site.tags if isinstance(tag.source, Expression)]
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ async def gateway_of(device: ModbusTestDevice, server: NatsServer) -> AsyncItera
         await bus.subscribe(subjects.ALL_EVENTS, heard.event)
         await bus.subscribe(subjects.ALL_STATUS, heard.status)
         stop = asyncio.Event()
-        gateway = Gateway(Site("test", {"MB-TST-01": device.device}, TAGS), its_bus, CollectorRegistry())
+        gateway = Gateway(Site("test", {"MB-TST-01": device.device}, TAGS), its_bus, CollectorRegistry(), Path("no pki"))
         task = asyncio.create_task(gateway.run(stop, lambda: None))
         try:
             yield bus, heard
