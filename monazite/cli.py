@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from monazite.browsed_device import device_of
 from monazite.service import EXIT_CONFIGURATION, body_of, run_service
 from monazite.settings import load_settings
-from plant import ConfigurationError
+from plant import ConfigurationError, OpcuaSecurity
+from plant.device import MessageSecurity, SecurityPolicy
 
 app = typer.Typer(
     name="monazite",
@@ -91,6 +93,33 @@ def replay(
 def check(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Site folder.")]) -> None:
     """Says everything that is wrong with a site folder, or what is in it."""
     typer.echo(importlib.import_module("monazite.check").summary(folder))
+
+
+@app.command()
+def browse(
+    url: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT/PATH")],
+    out: Annotated[Path | None, typer.Option(help="New site folder to write [default: a table on standard output].", show_default=False)] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Node to begin at, as nsu=URI;s=NAME [default: Objects].", show_default=False)] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Paths to take: * and ? within a step, ** for any steps. Again for more.", show_default=False)
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Paths to leave out, likewise.", show_default=False)] = None,
+    area: Annotated[str, typer.Option(help="Area of the tags.")] = "AREA",
+    device: Annotated[str, typer.Option(help="Name of the device.")] = "PLC-1",
+    first_id: Annotated[int, typer.Option(help="Id of the first tag: ids are never used twice.", min=1)] = 1,
+    writable: Annotated[bool, typer.Option("--writable", help="Tags may be written where the server allows it and says the range.")] = False,
+    security_policy: Annotated[SecurityPolicy, typer.Option(help="None must be said.")] = SecurityPolicy.AUTO,
+    security_mode: Annotated[MessageSecurity, typer.Option()] = MessageSecurity.SIGN_AND_ENCRYPT,
+    user: Annotated[str | None, typer.Option(help="Name of a user [default: anonymous].", show_default=False)] = None,
+    password_file: Annotated[Path | None, typer.Option(help="File with the user's password.", show_default=False)] = None,
+    data: Data = None,
+) -> None:
+    """Lists an OPC UA server's variables, or writes them as a site folder to review."""
+    settings = load_settings(data=data)
+    plc = device_of(url, device, area, OpcuaSecurity(security_policy, security_mode), user, password_file)
+    module = importlib.import_module("monazite.browse")
+    patterns = {"included": include or (), "excluded": exclude or ()}
+    typer.echo(module.run(plc, settings.pki_folder, start=start, **patterns, out=out, first_id=first_id, writable=writable), nl=out is not None)
 
 
 def main() -> None:

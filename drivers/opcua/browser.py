@@ -7,6 +7,7 @@ Rules:
 3. What no tag can be made of is told too, with the reason.
 """
 
+import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -210,4 +211,7 @@ def _text(value: object) -> str:
 
 
 def _range(value: object) -> tuple[float, float] | None:
-    return (value.Low, value.High) if isinstance(value, ua.Range) and value.Low < value.High else None
+    """A range that a tag can have: servers fill the property with anything."""
+    if not isinstance(value, ua.Range) or not math.isfinite(value.High - value.Low) or value.Low >= value.High:
+        return None
+    return value.Low, value.High

@@ -21,12 +21,12 @@ from asyncua.server.monitored_item_service import MonitoredItemService
 from prometheus_client import CollectorRegistry
 
 from drivers import DriverMetricFamilies, DriverMetrics, Session, WriteStatus
+from drivers.opcua import OpcuaDriver
 from drivers.opcua import monitored_items as monitored_items_module
-from drivers.opcua import open_opcua
 from drivers.opcua.connection import Connection
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
-from plant.device import OpcuaAddress, OpcuaDevice
+from plant.device import OpcuaAddress, OpcuaDevice, OpcuaSecurity
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality
 from plant.tag import DataType, Tag
@@ -117,7 +117,7 @@ async def server_process() -> AsyncIterator[tuple[asyncio.subprocess.Process, st
 
 
 def device_at(url: str, *, timeout: float = 4.0, publishing_interval: float = 0.05) -> OpcuaDevice:
-    return OpcuaDevice("PLC-TEST-01", "SEP", url, publishing_interval, timeout)
+    return OpcuaDevice("PLC-TEST-01", "SEP", url, publishing_interval, timeout, OpcuaSecurity.none())
 
 
 def url_of(server: Server) -> str:
@@ -140,7 +140,7 @@ def metrics(registry: CollectorRegistry) -> DriverMetrics:
 
 @asynccontextmanager
 async def opened(device: OpcuaDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> AsyncIterator[tuple[Session, AsyncGenerator[Batch, None]]]:
-    session = await open_opcua(device, tags, metrics)
+    session = await OpcuaDriver().open(device, tags, metrics)
     try:
         async with aclosing(session.batches()) as batches:
             yield session, batches
@@ -274,7 +274,7 @@ async def test_a_refused_tag_costs_itself_only(server: Server, metrics: DriverMe
     assert {tag_id: quality for tag_id, (_, quality) in by_tag.items() if tag_id in {2, 3, 4}} == {
         2: Quality.BAD_NODE_ID_UNKNOWN,
         3: Quality.BAD_NODE_ID_UNKNOWN,
-        4: Quality.BAD_TYPE_MISMATCH,
+        4: Quality.BAD_CONFIGURATION_ERROR,
     }
     assert all(math.isnan(float(by_tag[tag_id][0])) for tag_id in (2, 3, 4))
 
@@ -448,7 +448,7 @@ async def test_a_read_back_of_something_else_is_no_confirmation(server: Server, 
 
 
 async def test_close_leaves_neither_tasks_here_nor_a_subscription_there(server: Server, metrics: DriverMetrics) -> None:
-    session = await open_opcua(device_at(url_of(server)), [tag_of(1, "double")], metrics)
+    session = await OpcuaDriver().open(device_at(url_of(server)), [tag_of(1, "double")], metrics)
     async with aclosing(session.batches()) as batches:
         await rows_until(batches, bool)
         assert client_tasks()
@@ -460,7 +460,7 @@ async def test_close_leaves_neither_tasks_here_nor_a_subscription_there(server: 
 
 async def test_no_server_is_unreachable_in_time(metrics: DriverMetrics) -> None:
     with pytest.raises(DeviceUnreachable, match="no connection"):
-        await open_opcua(device_at(f"opc.tcp://127.0.0.1:{free_port()}/"), [], metrics)
+        await OpcuaDriver().open(device_at(f"opc.tcp://127.0.0.1:{free_port()}/"), [], metrics)
     assert not client_tasks()
 
 
@@ -474,7 +474,7 @@ async def test_a_listener_that_says_nothing_is_unreachable_in_time(metrics: Driv
         port = listener.sockets[0].getsockname()[1]
         started = time.monotonic()
         with pytest.raises(DeviceUnreachable, match="no answer"):
-            await open_opcua(device_at(f"opc.tcp://127.0.0.1:{port}/", timeout=0.5), [], metrics)
+            await OpcuaDriver().open(device_at(f"opc.tcp://127.0.0.1:{port}/", timeout=0.5), [], metrics)
     assert time.monotonic() - started < 5
 
 
@@ -489,7 +489,7 @@ async def test_a_peer_that_speaks_something_else_is_a_loss(metrics: DriverMetric
     async with listener:
         port = listener.sockets[0].getsockname()[1]
         with pytest.raises((DeviceUnreachable, DeviceProtocolError)):
-            await open_opcua(device_at(f"opc.tcp://127.0.0.1:{port}/", timeout=1.0), [], metrics)
+            await OpcuaDriver().open(device_at(f"opc.tcp://127.0.0.1:{port}/", timeout=1.0), [], metrics)
 
 
 async def test_a_killed_server_is_noticed_and_gets_no_write(metrics: DriverMetrics) -> None:
@@ -559,15 +559,18 @@ async def test_a_subscription_that_falls_silent_ends_the_session(server: Server,
     assert "silent" in str(error)
 
 
-async def test_a_missing_notification_ends_the_session(server: Server, metrics: DriverMetrics) -> None:
+async def test_a_notification_that_the_server_no_longer_has_is_counted_and_the_session_goes_on(
+    server: Server, metrics: DriverMetrics, registry: CollectorRegistry
+) -> None:
     async with opened(device_at(url_of(server)), [tag_of(1, "double")], metrics) as (_, batches):
         await rows_until(batches, bool)
         (subscription,) = server.iserver.subscription_service.subscriptions.values()
         subscription._notification_seq += 1
         await server.write_attribute_value(node_id("double"), ua.DataValue(ua.Variant(2.0)))
-        error = await lost(batches, 20)
-    assert isinstance(error, DeviceProtocolError)
-    assert "is lost" in str(error)
+        got = await rows_until(batches, bool)
+    assert [value for _, _, value, _ in got] == [2.0]
+    labels = {"driver": "opcua", "device": "PLC-TEST-01", "fate": "lost"}
+    assert registry.get_sample_value("monazite_driver_notifications_missed_total", labels) == 1
 
 
 async def test_a_slow_consumer_holds_the_server_back_and_gets_all(server: Server, metrics: DriverMetrics) -> None:
