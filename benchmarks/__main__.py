@@ -9,16 +9,18 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import gateway, modbus_reads, modbus_requests, opcua_notifications, writer
+from benchmarks import gateway, modbus_reads, modbus_requests, opcua_notifications, recovery, writer
 from benchmarks.comparison import Comparison
 
 RESULTS: Final = Path(__file__).parent / "results.json"
 _WIDTH: Final = 120
+_WHOLE_FROM: Final = 100.0
 _BENCHMARKS: Final[tuple[Callable[[], Iterator[Comparison]], ...]] = (
     writer.comparisons,
     modbus_reads.comparisons,
     modbus_requests.comparisons,
     opcua_notifications.comparisons,
+    recovery.comparisons,
     gateway.comparisons,
 )
 
@@ -31,11 +33,15 @@ def main() -> None:
         for found in benchmark():
             console.print(f"{found.name}: {found.ratio:.2f} of {found.baseline_name}")
             results.append({**asdict(found), "ratio": found.ratio})
-            rates = (f"{found.ours:,.0f}", f"{found.baseline:,.0f}")
+            rates = (_figure(found.ours), _figure(found.baseline))
             table.add_row(found.name, *rates, found.baseline_name, found.unit, f"{found.ratio:.2f}", f"{found.goal:.2f}")
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     console.print(table)
     console.print(f"also in {RESULTS}")
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= _WHOLE_FROM else f"{value:.2f}"
 
 
 if __name__ == "__main__":

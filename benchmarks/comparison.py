@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``ours`` and ``baseline`` are in ``unit``, a rate: more is better. ``goal`` is the ratio that the design asks for."""
+    """``ours`` and ``baseline`` are in ``unit``: a rate, of which more is better, or a time, of which less is. ``goal`` is the ratio that the design
+    asks for."""
 
     name: str
     baseline_name: str
@@ -21,10 +22,12 @@ class Comparison:
     ours: float
     baseline: float
     goal: float
+    is_time: bool = False
 
     @property
     def ratio(self) -> float:
-        return self.ours / self.baseline
+        """How many times as good as the baseline."""
+        return self.baseline / self.ours if self.is_time else self.ours / self.baseline
 
 
 def compare(

@@ -5,6 +5,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+
+from drivers import DriverMetricFamilies
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
@@ -31,3 +34,13 @@ def test_a_file_that_a_page_names_is_there(page: Path) -> None:
 
 def test_there_are_excerpts_to_check() -> None:
     assert len(_EXCERPT.findall((ROOT / "docs" / "adding-a-protocol.md").read_text(encoding="utf-8"))) == 3
+
+
+def test_the_page_of_the_drivers_names_tests_and_metrics_that_are_there() -> None:
+    page = (ROOT / "docs" / "drivers.md").read_text(encoding="utf-8")
+    tests = {name for file in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text(encoding="utf-8"))}
+    assert set(re.findall(r"`(test_\w+)`", page)) - tests == set()
+    registry = CollectorRegistry()
+    DriverMetricFamilies(registry)
+    names = {name for family in registry.collect() for name in [f"{family.name}_total" if family.type == "counter" else family.name]}
+    assert set(re.findall(r"`(monazite_driver_\w+)`", page)) == names
