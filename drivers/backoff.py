@@ -8,12 +8,12 @@ from dataclasses import dataclass
 class Backoff:
     """Waits in seconds. The n-th wait is drawn evenly from (floor, min(cap, first * 2**n)), so that devices lost together do not come back together.
 
-    With these values a device that was away for however long is back within ten seconds of answering again, in four on the average, at a cost of one try
-    in four seconds.
+    With these values a device that was away for however long is back within five seconds of answering again, in one and a half on the average, at a cost of
+    one try in two seconds.
     """
 
     first: float = 0.5
-    cap: float = 8.0
+    cap: float = 4.0
     floor: float = 0.05
 
     def wait(self, failures: int) -> float:

@@ -123,20 +123,28 @@ class DeviceLink(Generic[DeviceT]):
             wait = (_SILENT_UNIT if isinstance(error, SilentUnit) else self._backoff).wait(failures)
             if delivered or failures == 1:
                 _log.warning("%s at %s: %s; trying again for ever, first in %.1f s", self._device.name, self._device.endpoint, error, wait)
-            if self._status.state is not LinkState.DOWN:
-                await self._lost(error)
-            else:
-                self._enter(LinkState.DOWN, str(error))
             await asyncio.sleep(wait)
 
     async def _one_session(self) -> tuple[bool, DeviceUnreachable | DeviceProtocolError]:
-        """Whether the session brought anything, and what ended it."""
-        delivered = False
-        session: Session | None = None
-        beside: list[asyncio.Task[None]] = []
+        """Whether the session brought anything, and what ended it. That is said before the session is closed: a silent device is slow to part from."""
         self._opened_at = self._clock()
         try:
             session = await self._open()
+        except (DeviceUnreachable, DeviceProtocolError) as error:
+            await self._ended(error)
+            return False, error
+        try:
+            delivered, end = await self._deliver(session)
+            await self._ended(end)
+        finally:
+            await _close(session, self._device.name)
+        return delivered, end
+
+    async def _deliver(self, session: Session) -> tuple[bool, DeviceUnreachable | DeviceProtocolError]:
+        """Forwards what the session brings until it ends."""
+        delivered = False
+        beside: list[asyncio.Task[None]] = []
+        try:
             async with aclosing(self._shelter.batches(session)) as batches:
                 async for batch in batches:
                     if not delivered:
@@ -152,11 +160,15 @@ class DeviceLink(Generic[DeviceT]):
             self._note_clock_offset()
             self._session = None
             await _end(beside)
-            if session is not None:
-                if delivered:
-                    self._heard = max(self._heard or 0, session.last_heard)
-                await _close(session, self._device.name)
+            if delivered:
+                self._heard = max(self._heard or 0, session.last_heard)
         return delivered, DeviceUnreachable("the session ended")
+
+    async def _ended(self, error: DeviceUnreachable | DeviceProtocolError) -> None:
+        if self._status.state is LinkState.DOWN:
+            self._enter(LinkState.DOWN, str(error))
+        else:
+            await self._lost(error)
 
     async def _forward(self, batch: Batch) -> None:
         """Publishes what the device said, and what is known again by it."""

@@ -171,8 +171,10 @@ class OpcuaSession:
     async def close(self) -> None:
         """A connection that cannot be closed politely leaves its session behind, if that was of any use."""
         identity = self._connection.identity
-        was_closed = await self._connection.close()
-        await self._subscriptions.stop()
+        try:
+            was_closed = await self._connection.close()
+        finally:
+            await self._subscriptions.stop()
         if not was_closed and identity is not None and self._has_delivered and self._subscriptions.all:
             until = asyncio.get_running_loop().time() + self._connection.session_timeout
             self._leave(self._device, LeftBehind(identity, self._subscriptions.all, self._items.watched, until))
