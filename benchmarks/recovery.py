@@ -42,8 +42,8 @@ _FROZEN: Final = 3
 _PERIOD: Final = 0.1
 _LONGEST: Final = 30.0
 _GOALS: Final = {"a killed device is noticed": 0.5, "a restarted device has values": 0.3, "a frozen device is noticed": 0.3}
-"""Times as fast as the stock clients: asyncua's gives a server one second to answer, ours a PLC that is busy the four of its time-out; pymodbus's waits for less
-than a tenth of a second at first and for five minutes at last, ours for four seconds at most."""
+"""Times as fast as the stock clients. asyncua's gives a server one second to answer, ours a PLC that is busy the four of its time-out; pymodbus's waits a tenth
+of a second before its first try and up to five minutes before a later one, ours four seconds at most."""
 _SEED: Final = 20261123
 
 
