@@ -120,7 +120,7 @@ class DeviceLink(Generic[DeviceT]):
             begun = time.monotonic()
             delivered, error = await self._one_session()
             failures = 1 if delivered and time.monotonic() - begun >= _STEADY_AFTER else failures + 1
-            wait = (_SILENT_UNIT if isinstance(error, SilentUnit) else self._backoff).wait(failures)
+            wait = (_SILENT_UNIT if isinstance(error, SilentUnit) and failures > 1 else self._backoff).wait(failures)
             if delivered or failures == 1:
                 _log.warning("%s at %s: %s; trying again for ever, first in %.1f s", self._device.name, self._device.endpoint, error, wait)
             await asyncio.sleep(wait)

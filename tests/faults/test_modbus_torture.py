@@ -1,0 +1,285 @@
+"""The Modbus driver against late answers and against malformed ones, tens of thousands of each, on real sockets and a pseudo-terminal.
+
+``MONAZITE_FULL_FAULTS=1`` has 10 000 reads a line with every fifth answer late, and 200 000 malformed replies; else a part of each.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import struct
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+from prometheus_client import CollectorRegistry
+from pymodbus import FramerType
+from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.exceptions import ModbusIOException
+
+from drivers import Backoff, DeviceLink, DriverMetricFamilies
+from drivers.modbus import ModbusDriver
+from plant.batch import Batch
+from plant.device import Framing, ModbusDevice, ModbusLine, Parity, SerialLine, TcpLine
+from plant.quality import is_good
+from tests.faults.figures import report, resident_bytes
+from tests.faults.scripted_modbus import ADDRESSES, IDENTITY, POISON, Asked, Reply, ScriptedModbusServer, tags_of
+
+IS_FULL = os.environ.get("MONAZITE_FULL_FAULTS") == "1"
+READS = 10_000 if IS_FULL else 400
+MALFORMED = 100_000 if IS_FULL else 2_000
+"""A framing."""
+DEVICES = 4
+SEED = 20_261_125
+LATE_SHARE = 0.2
+TIMEOUT = 0.04
+SCAN_MS = 10
+GROWTH = 16 * 2**20
+
+pytestmark = pytest.mark.timeout(3_600 if IS_FULL else 120)
+
+
+class Link:
+    """A device link, and what was wrong in what it published: Good values that no timely and well-formed answer bore."""
+
+    def __init__(self, driver: ModbusDriver, line: ModbusLine, unit: int, timeout: float, refused: Callable[[int, int], bool]) -> None:
+        self.good = 0
+        self.bad = 0
+        self.wrong: list[tuple[int, float]] = []
+        self._refused = refused
+        self._first_id = 100 * unit
+        self.registry = CollectorRegistry()
+        device = ModbusDevice(f"MB-SEP-{unit:02}", "SEP", line, unit, timeout=timeout, identity=IDENTITY)
+        self._labels = {"driver": "modbus", "device": device.name}
+        backoff = Backoff(first=0.001, cap=0.001, floor=0.0)
+        metrics = DriverMetricFamilies(self.registry).of("modbus", device.name)
+        tags = tags_of(device.name, self._first_id, SCAN_MS)
+        self.link = DeviceLink(device, tags, driver.open, self._publish, lambda status: None, metrics, backoff=backoff)
+
+    async def _publish(self, batch: Batch) -> None:
+        for tag_id, value, quality in zip(batch.tag_id.tolist(), batch.value.tolist(), batch.quality.tolist(), strict=True):
+            self.bad += quality < 0
+            if not is_good(quality):
+                continue
+            self.good += 1
+            address, number = divmod(int(value), 1 << 16)
+            if address != 1000 + ADDRESSES[tag_id - self._first_id] or self._refused(address, number):
+                self.wrong.append((tag_id, value))
+
+    def rejected(self, reason: str | None = None) -> float:
+        family = next(family for family in self.registry.collect() if family.name == "monazite_driver_frames_rejected")
+        return sum(sample.value for sample in family.samples if sample.name.endswith("_total") and reason in {None, sample.labels["reason"]})
+
+    def timeouts(self) -> float:
+        return self.registry.get_sample_value("monazite_driver_polls_total", {**self._labels, "result": "timeout"}) or 0.0
+
+
+@asynccontextmanager
+async def running(links: Sequence[Link]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(link.link.run()) for link in links]
+    try:
+        yield
+        assert not any(task.done() for task in tasks), "links are supervised for ever"
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def kept_open(driver: ModbusDriver, line: ModbusLine) -> AsyncIterator[None]:
+    """Another unit has a seat on the line, and asks nothing: a line that nobody shares is made anew at once when an answer stays out."""
+    device = ModbusDevice("MB-SEP-09", "SEP", line, 9, timeout=TIMEOUT)
+    session = await driver.open(device, [], DriverMetricFamilies(CollectorRegistry()).of("modbus", device.name))
+    try:
+        yield
+    finally:
+        await session.close()
+
+
+class Lateness:
+    """Every fifth answer after its time. ``numbers`` are the reads that were answered late, by their place in a window too short to come round."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random(SEED)
+        self.is_over = False
+        self.numbers: set[int] = set()
+
+    def meet(self, server: ScriptedModbusServer, asked: Asked) -> Reply:
+        frame = server.frame_of(asked)
+        if self.is_over or self._chance.random() >= LATE_SHARE:
+            return Reply(frame)
+        self.numbers.add(asked.number)
+        return Reply(frame, delay=self._chance.uniform(1.2, 1.9) * TIMEOUT)
+
+
+@pytest.mark.parametrize("kind", ["tcp", "rtu over tcp", "rtu on a serial port"])
+async def test_of_thousands_of_late_answers_none_becomes_a_value_and_each_is_counted(kind: str, tmp_path: Path) -> None:
+    framing = Framing.TCP if kind == "tcp" else Framing.RTU
+    lateness = Lateness()
+    async with ScriptedModbusServer(framing, lateness.meet) as server:
+        line: ModbusLine = TcpLine("127.0.0.1", server.port, framing)
+        if kind == "rtu on a serial port":
+            await server.start_on_terminal(tmp_path / "port")
+            line = SerialLine(str(tmp_path / "port"), 115_200, Parity.NONE)
+        driver = ModbusDriver()
+        link = Link(driver, line, 1, TIMEOUT, lambda address, number: number in lateness.numbers)
+        async with kept_open(driver, line), running([link]):
+            while server.reads < READS:
+                await _progress(lambda: server.reads)
+            lateness.is_over, reads = True, server.reads
+            await _good_again([link])
+    late, timeouts = link.rejected("late"), link.timeouts()
+    report(
+        f"{kind}: {reads} reads, {len(lateness.numbers)} answered late, {timeouts:.0f} time-outs counted, {late:.0f} late answers seen, {link.good} Good values"
+    )
+    assert link.wrong == []
+    assert link.good > reads // 10, "values came in between"
+    assert timeouts >= len(lateness.numbers), "each is counted; a busy machine adds some of its own"
+    assert framing is Framing.RTU or late > 0, "late answers did arrive on a line that was open"
+
+
+async def test_the_same_lateness_makes_the_library_return_values_of_other_registers() -> None:
+    """The test above can fail: this is what its server does to a client that takes RTU answers as they come."""
+    lateness = Lateness()
+    wrong = 0
+    async with ScriptedModbusServer(Framing.RTU, lateness.meet) as server:
+        client = AsyncModbusTcpClient("127.0.0.1", port=server.port, framer=FramerType.RTU, timeout=TIMEOUT)
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        assert await client.connect()
+        for number in range(60):
+            address = ADDRESSES[number % len(ADDRESSES)]
+            try:
+                answer = await client.read_holding_registers(address, count=2, device_id=1)
+            except ModbusIOException:
+                continue
+            wrong += not answer.isError() and answer.registers[0] != 1000 + address
+        client.close()
+    report(f"the library over RTU: {wrong} of 60 reads with the values of other registers")
+    assert wrong > 0
+
+
+class Malformation:
+    """Nine of ten replies malformed. What could be taken for values in them is ``POISON``."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random(SEED)
+        self.count = 0
+        self.is_over = False
+
+    def meet(self, server: ScriptedModbusServer, asked: Asked) -> Reply:
+        proper = server.frame_of(asked)
+        if self.is_over or self._chance.random() < 0.1:
+            return Reply(proper)
+        self.count += 1
+        poisoned = server.frame_of(asked, POISON)
+        malform = self._chance.choice(_RTU_FAULTS if server.framing is Framing.RTU else _TCP_FAULTS)
+        frame = malform(self._chance, poisoned)
+        # A frame that is cut short costs a whole time-out unless the connection ends behind it; some do.
+        return Reply(frame, closes=self._chance.random() < 0.9 and len(frame) < len(proper))
+
+
+Fault = Callable[[random.Random, bytes], bytes]
+
+
+def _cut(chance: random.Random, frame: bytes) -> bytes:
+    return frame[: chance.randrange(1, len(frame))]
+
+
+def _noise(chance: random.Random, frame: bytes) -> bytes:
+    return chance.randbytes(chance.randrange(1, 600))
+
+
+def _longer(chance: random.Random, frame: bytes) -> bytes:
+    """As its header says where it has a length."""
+    added = chance.randrange(1, 8)
+    return frame[:4] + struct.pack(">H", 7 + added) + frame[6:] + chance.randbytes(added)
+
+
+def _longer_body(chance: random.Random, frame: bytes) -> bytes:
+    return frame[:-2] + chance.randbytes(chance.randrange(1, 8)) + frame[-2:]
+
+
+def _shifted(chance: random.Random, frame: bytes) -> bytes:
+    return chance.randbytes(chance.randrange(1, 4)) + frame
+
+
+def _other_byte(first: int, end: int) -> Fault:
+    """One byte of the places ``first`` to ``end`` is another."""
+
+    def change(chance: random.Random, frame: bytes) -> bytes:
+        place = chance.randrange(first, end)
+        return frame[:place] + bytes([frame[place] ^ chance.randrange(1, 256)]) + frame[place + 1 :]
+
+    return change
+
+
+def _other_length(chance: random.Random, frame: bytes) -> bytes:
+    """Of the header: nothing, a little, or more than there is."""
+    length = chance.choice([0, 1, 2, 3, 6, 8, 250, 255, 300, 0x7FFF, 0xFFFF])
+    return frame[:4] + struct.pack(">H", length) + frame[6:]
+
+
+def _wrong_bits(chance: random.Random, frame: bytes) -> bytes:
+    """Up to three, anywhere: what the checksum always finds."""
+    bits = int.from_bytes(frame, "big")
+    for place in chance.sample(range(8 * len(frame)), chance.randrange(1, 4)):
+        bits ^= 1 << place
+    return bits.to_bytes(len(frame), "big")
+
+
+_TCP_FAULTS: Final[tuple[Fault, ...]] = (
+    _cut,
+    _noise,
+    _longer,
+    _shifted,
+    _other_byte(0, 2),
+    _other_byte(2, 4),
+    _other_length,
+    _other_byte(6, 7),
+    _other_byte(7, 9),
+)
+"""Transaction, protocol, length, unit, function and byte count. Data have no checksum over TCP: what changes there, nobody can tell."""
+_RTU_FAULTS: Final[tuple[Fault, ...]] = (_cut, _noise, _longer_body, _shifted, _wrong_bits, _wrong_bits, _other_byte(0, 9))
+
+
+@pytest.mark.parametrize("framing", Framing, ids=str)
+async def test_of_malformed_replies_none_becomes_a_value_and_the_links_stay(framing: Framing, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR)
+    malformation, driver = Malformation(), ModbusDriver()
+    memory: list[int] = []
+    async with AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(ScriptedModbusServer(framing, malformation.meet)) for _ in range(DEVICES)]
+        links = [
+            Link(driver, TcpLine("127.0.0.1", server.port, framing), unit, TIMEOUT, lambda address, number: False) for unit, server in enumerate(servers, 1)
+        ]
+        await stack.enter_async_context(running(links))
+        while malformation.count < MALFORMED:
+            await _progress(lambda: malformation.count)
+            if malformation.count > MALFORMED // 5:
+                memory.append(resident_bytes())
+        malformation.is_over, replies = True, sum(server.reads for server in servers)
+        await _good_again(links)
+    rejected, timeouts, good = (sum(counts) for counts in zip(*((link.rejected(), link.timeouts(), link.good) for link in links), strict=True))
+    report(f"{framing}: {malformation.count} malformed of {replies} replies, {rejected:.0f} rejected, {timeouts:.0f} time-outs, {good} Good values")
+    report(f"{memory[0] >> 20} MiB after a fifth, {memory[-1] >> 20} MiB at the end")
+    assert [wrong for link in links for wrong in link.wrong] == []
+    assert caplog.text == "", "a fault of the driver"
+    assert memory[-1] - memory[0] < GROWTH
+
+
+async def _progress(count: Callable[[], int]) -> None:
+    """Until ``count`` is another; nothing hangs."""
+    before = count()
+    async with asyncio.timeout(20):
+        while count() == before:
+            await asyncio.sleep(0.05)
+
+
+async def _good_again(links: Sequence[Link]) -> None:
+    wanted = [link.good + 3 * len(ADDRESSES) for link in links]
+    async with asyncio.timeout(60):
+        while any(link.good < goal for link, goal in zip(links, wanted, strict=True)):
+            await asyncio.sleep(0.05)
