@@ -18,6 +18,7 @@ from asyncua.ua.ua_binary import struct_from_binary
 
 from drivers.abort import abort
 from drivers.metrics import DriverMetrics
+from drivers.opcua.decoder_bounds import bound_decoder
 from drivers.opcua.link_errors import speaking_of
 from drivers.opcua.pki import Pki
 from drivers.opcua.session_security import SessionProof, SessionSecurity
@@ -69,6 +70,7 @@ class Connection:
         Raises:
             DeviceUnreachable, DeviceProtocolError
         """
+        bound_decoder()
         client = Client(device.endpoint, timeout=device.timeout)
         client.name = client.description = "Monazite gateway"
         client.application_uri = "urn:monazite:gateway"

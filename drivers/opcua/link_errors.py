@@ -42,7 +42,7 @@ def speaking_of(exchange: str) -> Iterator[None]:
         raise DeviceUnreachable(f"no connection for {exchange}: {error}") from error
     except ua.UaStatusCodeError as error:
         raise DeviceUnreachable(f"the server refused {exchange}: {quality_name(stored_form(error.code))}") from error
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, AssertionError) as error:
         # The library's decoder raises these over bytes that are no message; so would a fault of ours, which is why the log has the traceback.
         _log.warning("the server's answer to %s cannot be read", exchange, exc_info=True)
         raise DeviceProtocolError(f"the server's answer to {exchange} cannot be read: {error}") from error

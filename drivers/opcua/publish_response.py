@@ -117,4 +117,6 @@ def _read_notification(reader: BinaryReader) -> ItemColumns | int | None:
         return status
     items = read_items(body)
     body.skip_array(DIAGNOSTIC_INFO)
+    if body.left:
+        raise UnreadableResponse(f"{body.left} bytes are left of a notification that ends at byte {body.position}")
     return items

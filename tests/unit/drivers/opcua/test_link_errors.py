@@ -17,7 +17,9 @@ def test_what_the_decoder_raises_over_bytes_that_are_no_message_is_the_devices_f
         raise error
 
 
-@pytest.mark.parametrize("error", [TypeError("ord() expected a character"), AttributeError("no Value")], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "error", [TypeError("ord() expected a character"), AttributeError("no Value"), AssertionError()], ids=lambda error: type(error).__name__
+)
 def test_what_could_be_a_fault_of_ours_too_is_in_the_log_with_its_place(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(DeviceProtocolError), speaking_of("a read"):
         raise error
