@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from asyncua import ua
+from asyncua.ua.uaprotocol_auto import Argument
 
 from drivers.metrics import DriverMetrics
 from drivers.opcua.connection import Connection
@@ -51,8 +52,11 @@ class MethodCaller:
         refusal = refusal_of(stored_form(results[0].StatusCode.value), "the call")
         return refusal or WriteOutcome(WriteStatus.ACCEPTED, "the server called the method; what it did cannot be read back", Quality.GOOD)
 
-    async def _declared(self, method: ua.NodeId) -> Sequence[ua.Argument]:
-        path = ua.RelativePath(Elements=[ua.RelativePathElement(ReferenceTypeId=ua.NodeId(ua.Int32(ua.ObjectIds.HasProperty)), TargetName=_INPUT_ARGUMENTS)])
+    async def _declared(self, method: ua.NodeId) -> Sequence[Argument]:
+        property_of = ua.NodeId(ua.Int32(ua.ObjectIds.HasProperty))
+        step = ua.RelativePathElement(ReferenceTypeId=property_of, TargetName=_INPUT_ARGUMENTS)
+        step.IsInverse = False  # type: ignore[assignment]  # the library declares a stand-in for bool, and its default is True
+        path = ua.RelativePath(Elements=[step])
         with speaking_of("a read of the arguments of a method"):
             (found,) = await self._connection.services.translate_browsepaths_to_nodeids([ua.BrowsePath(StartingNode=method, RelativePath=path)])
             if not found.StatusCode.is_good() or not found.Targets:
@@ -60,10 +64,14 @@ class MethodCaller:
             target = found.Targets[0].TargetId
             (answer,) = await self._connection.read([ua.NodeId(target.Identifier, target.NamespaceIndex)])
         declared = answer.Value.Value if answer.Value is not None else None
-        return [argument for argument in declared or () if isinstance(argument, ua.Argument)]
+        # The library's decoder makes the base class of ua.Argument.
+        arguments = [argument for argument in declared or () if isinstance(argument, Argument)]
+        if len(arguments) != len(declared or ()):
+            raise DeviceProtocolError("the server's arguments of a method are none")
+        return arguments
 
 
-def _arguments(declared: Sequence[ua.Argument], value: CommandValue) -> Sequence[ua.Variant]:
+def _arguments(declared: Sequence[Argument], value: CommandValue) -> Sequence[ua.Variant]:
     """Raises ``Unwritable`` where ``value`` does not fit the method."""
     if not declared:
         if value != 1:

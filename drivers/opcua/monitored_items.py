@@ -24,7 +24,7 @@ from drivers.opcua.node_types import NodeTypes
 from drivers.opcua.operation_limits import OperationLimits
 from drivers.opcua.subscription import NoSubscription, Subscriptions
 from plant.device import DeadbandKind, OpcuaAddress
-from plant.quality import Quality, stored_form
+from plant.quality import Quality, quality_name, stored_form
 from plant.tag import Tag
 
 _log = logging.getLogger(__name__)
@@ -109,6 +109,7 @@ class MonitoredItems:
             self.watched.granted = await self._subscriptions.create()
         answers |= await self._create([handle for handle in self.watched.refused if handle not in answers])
         while mistaken := [handle for handle, quality in answers.items() if quality in _FILTER_REFUSED and self._filter(handle) is not _Filter.NONE]:
+            self._say_without_deadband(mistaken, answers)
             for handle in mistaken:
                 self.watched.filters[handle] = _Filter(self._filter(handle) + 1)
             answers |= await self._create(mistaken)
@@ -128,6 +129,14 @@ class MonitoredItems:
         answers = await self._mistakes()
         self.watched.unwatched.update(handle for handle in self.watched.refused if handle not in answers)
         return self._settle(answers)
+
+    def _say_without_deadband(self, handles: Sequence[int], answers: Mapping[int, int]) -> None:
+        losing = [handle for handle in handles if self._filter(handle) is _Filter.AS_CONFIGURED]
+        if losing:
+            tag = self._tags[losing[0]]
+            place, quality = self._directory.address(tag).node, quality_name(answers[losing[0]])
+            text = "%s at %s: the server refuses its deadband (%s) and sends every change, as of %d more tags: blank the column deadband of opcua.csv"
+            _log.warning(text, tag.name, place, quality, len(losing) - 1)
 
     def _settle(self, answers: Mapping[int, int]) -> Mapping[int, int]:
         news = {handle: quality for handle, quality in answers.items() if quality < 0 and quality != self.watched.refused[handle]}

@@ -92,7 +92,7 @@ class OperationLimits:
             ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse: self.browse,
             ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData: self.history,
         }
-        with speaking_of("a read of its limits"):
-            answers = await connection.read([ua.NodeId(ua.Int32(node)) for node in sizes])
-        for size, answer in zip(sizes.values(), answers, strict=False):
+        places = [ua.ReadValueId(NodeId=ua.NodeId(ua.Int32(node)), AttributeId=ua.AttributeIds.Value) for node in sizes]
+        answers = await self.read.run("a read of its limits", places, connection.read_places)
+        for size, answer in zip(sizes.values(), answers, strict=True):
             size.at_most(answer.Value.Value if answer.Value is not None else None)

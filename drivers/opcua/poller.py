@@ -3,7 +3,8 @@
 Rules:
 
 1. A scan class is due at ``start + k * period``. A scan that comes late is done once; the ones it covered are skipped and counted, never caught up.
-2. A value that was read before, with the same times and status, is no new sample.
+2. A value that was read before, with the same time and status, is no new sample. A server's own time is that of the answer: it counts only where the
+   source has none.
 """
 
 import math
@@ -13,7 +14,8 @@ from asyncua import ua
 
 from drivers.metrics import DriverMetrics
 from drivers.opcua.connection import Connection
-from drivers.opcua.decode import Decoded, HandleTable, decode
+from drivers.opcua.date_time import NO_TIME
+from drivers.opcua.decode import Decoded, HandleTable, decode, sample_time
 from drivers.opcua.node_directory import NodeDirectory
 from drivers.opcua.operation_limits import OperationLimits
 from plant.quality import Quality
@@ -42,7 +44,7 @@ class Poller:
         self._clock = clock
         self._classes: dict[float, list[int]] = {}
         self._due: dict[float, float] = {}
-        self._last: dict[int, ua.DataValue] = {}
+        self._last: dict[int, tuple[int, ua.StatusCode | None, ua.Variant | None]] = {}
 
     @property
     def next_scan(self) -> float:
@@ -73,8 +75,9 @@ class Poller:
                 self._due[period] = due + (late + 1) * period
                 handles += self._classes[period]
         answers = await self.read(handles)
-        news = {handle: value for handle, value in answers.items() if self._last.get(handle) != value}
-        self._last |= news
+        read = {handle: (sample_time(value, NO_TIME), value.StatusCode, value.Value) for handle, value in answers.items()}
+        news = {handle: answers[handle] for handle, sample in read.items() if self._last.get(handle) != sample}
+        self._last |= read
         return self._decoded(news)
 
     async def read_all(self) -> Decoded:

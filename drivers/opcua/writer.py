@@ -66,9 +66,13 @@ class Writer:
             await asyncio.sleep(READ_BACK_PERIOD)
 
     async def _read_type(self, tag: Tag, node: ua.NodeId) -> ua.VariantType:
+        place = self._directory.value_of(tag, node)
         with speaking_of(f"a read of the type of {tag.name}"):
             (data_type,) = await self._connection.read([node], ua.AttributeIds.DataType)
-            (value,) = await self._connection.read([node])
+            (value,) = await self._connection.read_places([place])
+        if place.IndexRange and value.Value is not None and not _is_of_one(value.Value.Value):
+            # It knows no index ranges, and would take the one element for a new array.
+            raise Unwritable("the server gives the whole array for one element of it, and would write the element over the whole: write to another node")
         self._types[tag.id] = exact_type(data_type, value, tag.data_type)
         return self._types[tag.id]
 
@@ -100,3 +104,7 @@ class Writer:
         if is_equal(value, read, variant_type):
             return WriteOutcome(WriteStatus.CONFIRMED, "written and read back", quality, read)
         return WriteOutcome(WriteStatus.ACCEPTED, f"the server took it, and the read-back shows {read!r}", quality, read)
+
+
+def _is_of_one(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 1

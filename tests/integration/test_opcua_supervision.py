@@ -1,0 +1,234 @@
+"""How the OPC UA driver notices that a server does not do any more what it promised, and what it leaves behind when it goes."""
+
+import asyncio
+import gc
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from asyncua import ua
+from prometheus_client import CollectorRegistry
+
+from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, WriteStatus
+from drivers.opcua import OpcuaDriver
+from drivers.opcua import monitored_items as monitored_items_module
+from plant.batch import Batch
+from plant.device import OpcuaDevice
+from plant.errors import DeviceUnreachable
+from plant.link import LinkState
+from plant.quality import Quality
+from plant.tag import Tag
+from tests.cable import Cable
+from tests.integration.test_opcua_driver import client_tasks, device_at, lost, opened, rows, rows_until, tag_of
+from tests.opcua_server import URI, Plc, plc_server
+
+LEVEL = tag_of(1, "level")
+OTHER_URI = "urn:test:other"
+LABELS = {"driver": "opcua", "device": "PLC-TEST-01"}
+
+
+@pytest.fixture
+async def plc() -> AsyncIterator[Plc]:
+    """A test that leaves something behind fails, whatever ended its sessions."""
+    strays: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: strays.append(context))
+    async with plc_server() as running:
+        await running.add("level", 1.0, ua.VariantType.Double)
+        yield running
+    assert not client_tasks()
+    gc.collect()
+    assert not strays, "no task ended in an error that nobody saw"
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def metrics(registry: CollectorRegistry) -> DriverMetrics:
+    return DriverMetricFamilies(registry).of("opcua", "PLC-TEST-01")
+
+
+class Heard:
+    """What a link published, and the states it was in."""
+
+    def __init__(self) -> None:
+        self.newest: dict[int, tuple[float | str, int]] = {}
+        self.states: list[tuple[LinkState, str | None]] = []
+
+    async def publish(self, batch: Batch) -> None:
+        self.newest |= {tag_id: (value, quality) for tag_id, _, value, quality in rows(batch)}
+
+    def is_good(self, tag: Tag, value: float) -> bool:
+        return self.newest.get(tag.id) == (value, Quality.GOOD)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not holds():
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def linked(device: OpcuaDevice, metrics: DriverMetrics, *tags: Tag) -> AsyncIterator[tuple[DeviceLink[OpcuaDevice], Heard]]:
+    heard = Heard()
+    link = DeviceLink(
+        device,
+        tags,
+        OpcuaDriver().open,
+        heard.publish,
+        lambda status: heard.states.append((status.state, status.last_error)),
+        metrics,
+        backoff=Backoff(first=0.05, cap=0.1, floor=0.01),
+    )
+    running = asyncio.create_task(link.run())
+    try:
+        yield link, heard
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def quiet(plc: Plc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server answers every request and publishes nothing of what it watches now, not even a keep-alive."""
+    for subscription in plc.subscriptions:
+        monkeypatch.setattr(subscription, "has_published_results", lambda: False)
+
+
+async def test_a_subscription_is_silent_by_the_interval_and_the_count_that_the_server_chose(
+    plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A keep-alive every 0.8 s: by the interval that was asked for it would be every 0.2 s, and by the count that was asked for every 20 s.
+    plc.manners.publishing_interval, plc.manners.keep_alive_count = 200.0, 4
+    async with opened(device_at(plc.url, publishing_interval=0.05), [LEVEL], metrics) as (_, batches):
+        await rows_until(batches, bool)
+        ended = asyncio.create_task(lost(batches, 20))
+        await asyncio.sleep(3.0)
+        assert not ended.done(), "keep-alives come, and they are enough"
+        quiet(plc, monkeypatch)
+        begun = time.monotonic()
+        error = await ended
+    assert isinstance(error, DeviceUnreachable)
+    assert str(error) == "the server answers, but its subscription has been silent for 2.4 s"
+    assert 1.0 < time.monotonic() - begun < 10
+
+
+async def test_a_server_that_stops_publishing_is_bad_and_then_heard_of_again_by_another_session(
+    plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plc.manners.keep_alive_count = 10
+    async with linked(device_at(plc.url), metrics, LEVEL) as (link, heard):
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        quiet(plc, monkeypatch)
+        await plc.put("level", 2.0)
+        await heard.until(lambda: heard.is_good(LEVEL, 2.0))
+        states = [state for state, _ in heard.states]
+        assert states == [LinkState.UP, LinkState.DOWN, LinkState.UP]
+        assert heard.states[1][1] == "the server answers, but its subscription has been silent for 1.5 s"
+        assert link.status.reconnects == 1
+        assert (plc.inside.session_count, len(plc.subscriptions)) == (1, 1), "the quiet one was closed"
+    assert (plc.inside.session_count, len(plc.subscriptions)) == (0, 0)
+
+
+async def test_what_comes_with_the_end_of_a_subscription_is_a_sample_and_then_the_session_ends(plc: Plc, metrics: DriverMetrics) -> None:
+    async with opened(device_at(plc.url, publishing_interval=0.1), [LEVEL], metrics) as (_, batches):
+        await rows_until(batches, bool)
+        (subscription,) = plc.subscriptions
+        await plc.put("level", 2.0)
+        await subscription.monitored_item_srv.trigger_statuschange(ua.StatusCode(ua.UInt32(ua.StatusCodes.GoodSubscriptionTransferred)))
+        got = await rows_until(batches, bool)
+        error = await lost(batches, 20)
+    assert [(value, quality) for _, _, value, quality in got] == [(2.0, Quality.GOOD)]
+    assert isinstance(error, DeviceUnreachable)
+    assert str(error) == "the server ended the subscription: Good(0x002D)"
+
+
+async def test_a_subscription_that_is_gone_without_a_word_ends_the_session(plc: Plc, metrics: DriverMetrics) -> None:
+    plc.manners.keep_alive_count = 10
+    async with opened(device_at(plc.url), [LEVEL], metrics) as (_, batches):
+        await rows_until(batches, bool)
+        (number,) = plc.inside.subscription_service.subscriptions
+        await plc.inside.subscription_service.delete_subscriptions([number])
+        error = await lost(batches, 20)
+    assert isinstance(error, DeviceUnreachable)
+    assert re.search(r"refused a publish request|subscription has been silent for 1\.5 s", str(error))
+
+
+async def test_namespaces_in_another_order_after_a_restart_are_the_same_nodes(metrics: DriverMetrics) -> None:
+    tags = (LEVEL, tag_of(2, "level", uri=OTHER_URI))
+
+    async def serve(uris: tuple[str, ...], port: int, values: tuple[float, float]) -> None:
+        async with plc_server(port=port, uris=uris) as plc:
+            for uri, value in zip((URI, OTHER_URI), values, strict=True):
+                await plc.add("level", value, ua.VariantType.Double, uri=uri)
+            await heard.until(lambda: heard.is_good(tags[0], values[0]) and heard.is_good(tags[1], values[1]))
+            outcome = await link.write(tags[1], values[1] + 0.5, 5.0)
+            assert outcome.status is WriteStatus.CONFIRMED, outcome
+            assert [(await plc.held("level", uri)).Value for uri in (URI, OTHER_URI)] == [values[0], values[1] + 0.5]
+
+    async with plc_server(uris=()) as found:
+        port = found.port
+    async with linked(device_at(f"opc.tcp://127.0.0.1:{port}/"), metrics, *tags) as (link, heard):
+        await serve((URI, OTHER_URI), port, (10.0, 20.0))
+        await heard.until(lambda: {quality for _, quality in heard.newest.values()} == {Quality.BAD_NO_COMMUNICATION})
+        await serve(("urn:test:new", OTHER_URI, URI), port, (30.0, 40.0))
+    assert not client_tasks()
+
+
+async def test_five_reconnects_leave_one_session_and_one_subscription_on_the_server(plc: Plc, metrics: DriverMetrics, registry: CollectorRegistry) -> None:
+    async with Cable(plc.port) as cable:
+        async with linked(device_at(f"opc.tcp://127.0.0.1:{cable.port}/"), metrics, LEVEL) as (link, heard):
+            await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+            for value in (2.0, 3.0, 4.0, 5.0, 6.0):
+                await cable.cut()
+                await heard.until(lambda: heard.newest[LEVEL.id][1] == Quality.BAD_NO_COMMUNICATION)
+                await heard.until(lambda: "request to connect" in (link.status.last_error or ""))
+                await plc.put("level", value)
+                await cable.mend()
+                await heard.until(partial(heard.is_good, LEVEL, value))
+                assert (plc.inside.session_count, len(plc.subscriptions), plc.inside.item_count) == (1, 1, 1)
+                await heard.until(lambda: len([task for task in client_tasks() if "publish" in repr(task)]) == 2)
+            assert link.status.reconnects == 5
+        assert (plc.inside.session_count, len(plc.subscriptions)) == (0, 0)
+    assert registry.get_sample_value("monazite_driver_reconnects_total", LABELS) == 5
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(minutes=-3)])
+async def test_a_clock_that_is_wrong_is_measured(plc: Plc, metrics: DriverMetrics, registry: CollectorRegistry, ahead: timedelta) -> None:
+    plc.manners.clock_ahead = ahead
+    async with opened(device_at(plc.url), [LEVEL], metrics) as (session, batches):
+        await rows_until(batches, bool)
+        assert session.clock_offset is not None
+        assert abs(session.clock_offset - ahead.total_seconds()) < 2
+        assert registry.get_sample_value("monazite_driver_clock_skew_seconds", LABELS) == session.clock_offset
+
+
+@pytest.mark.parametrize("polling", [False, True])
+async def test_a_tag_whose_node_is_put_right_in_the_server_is_good_again_by_itself(
+    plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch, polling: bool
+) -> None:
+    monkeypatch.setattr(monitored_items_module, "RETRY", 0.2)
+    wrong = await plc.add("typed", "a text", ua.VariantType.String)
+    tags = (LEVEL, tag_of(2, "typed"), tag_of(3, "level", uri=OTHER_URI), tag_of(4, "late"))
+    async with linked(replace(device_at(plc.url), polling=polling), metrics, *tags) as (link, heard):
+        await heard.until(lambda: len(heard.newest) == len(tags))
+        assert {tag_id: quality for tag_id, (_, quality) in heard.newest.items()} == {
+            1: Quality.GOOD,
+            2: Quality.BAD_CONFIGURATION_ERROR,
+            3: Quality.BAD_NODE_ID_UNKNOWN,
+            4: Quality.BAD_NODE_ID_UNKNOWN,
+        }
+        await plc.server.delete_nodes([plc.server.get_node(wrong)])
+        await plc.add("typed", 2.0, ua.VariantType.Double)
+        await plc.server.register_namespace(OTHER_URI)
+        await plc.add("level", 3.0, ua.VariantType.Double, uri=OTHER_URI)
+        await plc.add("late", 4.0, ua.VariantType.Double)
+        await heard.until(lambda: all(heard.is_good(tag, float(tag.id)) for tag in tags))
+        assert link.status.state is LinkState.UP
+        assert [state for state, _ in heard.states] == [LinkState.DEGRADED], "no session was lost for it"
