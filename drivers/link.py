@@ -77,6 +77,7 @@ class DeviceLink(Generic[DeviceT]):
     ) -> None:
         self._device = device
         self._tags = tags
+        self._readable = [tag for tag in tags if tag.has_value]
         self._open_session = open_session
         self._publish = publish
         self._on_status = on_status
@@ -111,7 +112,7 @@ class DeviceLink(Generic[DeviceT]):
     def go_on_from_loss(self, since: int | None = None) -> None:
         """Before ``run``: the link was lost already, ``since`` then (source time, UTC microseconds) or some time that is not known here."""
         self._lost_from = since
-        self._resumption = Resumption([tag.id for tag in self._tags], None)
+        self._resumption = Resumption([tag.id for tag in self._readable], None)
 
     async def run(self) -> None:
         """For ever; cancel it to end. The session is closed then, and nothing is said about quality: the gateway's end is no fact about the device."""
@@ -214,7 +215,7 @@ class DeviceLink(Generic[DeviceT]):
         assert beat is not None, "only a heartbeat tells that a PLC stands still"
         reason = f"its heartbeat {beat.tag} has not moved for {beat.within:g} s: the PLC does not run"
         _log.warning("%s at %s: %s", self._device.name, self._device.endpoint, reason)
-        self._held = CurrentValues(self._tags)
+        self._held = CurrentValues(self._readable)
         self._metrics.stopped(True)
         self._enter(LinkState.DEGRADED, reason)
         return beat.within
@@ -226,7 +227,7 @@ class DeviceLink(Generic[DeviceT]):
         self._enter(LinkState.UP, None)
         if self._account is not None:
             self._account.regained(GapCause.DEVICE_STOPPED, self._at_device(now))
-        for batch in held.of([tag.id for tag in self._tags]):
+        for batch in held.of([tag.id for tag in self._readable]):
             if len(batch):
                 await self._publish_known(batch, now)
 
@@ -310,11 +311,11 @@ class DeviceLink(Generic[DeviceT]):
         if cause is GapCause.LINK_LOST:
             self._offset_at_loss = self._clock_offset
             self._lost_from = since + self._clock_offset if self._lost_from is None else self._lost_from
-        self._resumption = Resumption([tag.id for tag in self._tags], start)
+        self._resumption = Resumption([tag.id for tag in self._readable], start)
         if self._account is not None:
             self._account.lost(cause, since + self._clock_offset)
-        numbers = [tag.id for tag in self._tags if not tag.data_type.is_text]
-        texts = [tag.id for tag in self._tags if tag.data_type.is_text]
+        numbers = [tag.id for tag in self._readable if not tag.data_type.is_text]
+        texts = [tag.id for tag in self._readable if tag.data_type.is_text]
         if numbers:
             await self._publish(SampleBatch.of_one_time(numbers, start, np.nan, quality))
         if texts:

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from plant.heartbeat import Heartbeat
 
-
 _PORT: Final = 4840
 """Where an OPC UA server listens unless told otherwise. Source: OPC UA Part 6, 7.1.2."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from plant.device import Source
+from plant.device import OpcuaAddress, Source
 
 TAG_NAME: Final = re.compile(r"[A-Z0-9]+(\.[A-Z0-9_]+){2,3}", re.ASCII)
 """AREA.UNIT.POINT in ISA-5.1 letters, with an optional .SP, .OP or .MODE; a bare point is the process value."""
@@ -92,3 +92,8 @@ class Tag:
     @property
     def is_stepped(self) -> bool:
         return not self.data_type.is_continuous
+
+    @property
+    def has_value(self) -> bool:
+        """False of a method, which is called and never read."""
+        return not (isinstance(self.source, OpcuaAddress) and self.source.method_of is not None)

@@ -41,6 +41,10 @@ class Cable:
         """Bytes go nowhere from now on, and nobody is told: what a switch does that lost its power."""
         self._is_dead.set()
 
+    def passes(self, piece: bytes) -> bool:
+        """Whether these bytes reach the other end."""
+        return not self._is_dead.is_set()
+
     async def __aenter__(self) -> Self:
         await self.mend()
         return self
@@ -64,7 +68,7 @@ class Cable:
     async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         try:
             while piece := await source.read(_PIECE):
-                if not self._is_dead.is_set():
+                if self.passes(piece):
                     target.write(piece)
                     await target.drain()
         except OSError:

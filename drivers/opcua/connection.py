@@ -6,7 +6,7 @@ takes a server that is busy for a second for lost, keeps requests back to send t
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -60,12 +60,12 @@ class Connection:
         pki: Pki | None = None,
         *,
         metrics: DriverMetrics | None = None,
-        resume: SessionIdentity | None = None,
+        resume: Callable[[], SessionIdentity | None] | None = None,
         channel_lifetime: float = 3600.0,
     ) -> Self:
-        """Connects within ``device.timeout`` seconds in all. ``channel_lifetime`` is asked for, in seconds; the server may revise it. With ``resume`` the
-        session of an earlier connection goes on, if the server still has it, else there is a new one. ``pki`` is needed where the device's security
-        policy is not None, or it has a user; ``metrics`` are told when certificates expire.
+        """Connects within ``device.timeout`` seconds in all. ``channel_lifetime`` is asked for, in seconds; the server may revise it. ``resume`` is asked, once
+        the secure channel stands, for a session of an earlier connection: it goes on if the server still has it, else there is a new one. ``pki`` is needed
+        where the device's security policy is not None, or it has a user; ``metrics`` are told when certificates expire.
 
         Raises:
             DeviceUnreachable, DeviceProtocolError
@@ -86,13 +86,14 @@ class Connection:
             raise
         return connection
 
-    async def _connect(self, resume: SessionIdentity | None) -> None:
+    async def _connect(self, resume: Callable[[], SessionIdentity | None] | None) -> None:
         await self._security.prepare()
         await self._client.connect_socket()
         await self._client.send_hello()
         await self._security.open_channel()
         self._renewed = asyncio.get_running_loop().time()
-        if resume is not None and await self._resume(resume):
+        identity = None if resume is None else resume()
+        if identity is not None and await self._resume(identity):
             return
         await self._security.create_session()
         await self._security.activate_session()

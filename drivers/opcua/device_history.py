@@ -53,7 +53,7 @@ class DeviceHistory:
             node = self._directory.find(tag)
             if isinstance(node, Quality):
                 is_whole = False
-            elif self._directory.address(tag).method_of is None:
+            elif tag.has_value:
                 pages.append(_Page(handle, node))
         kept = await self._kept(pages)
         is_whole &= len(kept) == len(pages)

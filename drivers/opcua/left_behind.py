@@ -5,15 +5,19 @@ the session anew (OPC UA Part 4, 5.6.3) and asks for what nobody received: a cab
 one session, not two.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from drivers.opcua.connection import SessionIdentity
 from drivers.opcua.monitored_items import Watched
 from drivers.opcua.subscription import Subscription
 
+_MOST_TRIES: Final = 2
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class LeftBehind:
     """``until`` is a time of the event loop."""
 
@@ -21,3 +25,11 @@ class LeftBehind:
     subscriptions: Sequence[Subscription]
     watched: Watched
     until: float
+    tries: int = 0
+
+    def take(self) -> SessionIdentity | None:
+        """What to activate over a connection that stands; ``None`` where there is no more use in it. A server that was restarted may end the connection over a
+        session that it never had, so that it is not offered for ever; a cable may be pulled just then, so that it is offered twice."""
+        self.tries += 1
+        is_over = self.until < asyncio.get_running_loop().time() or self.tries > _MOST_TRIES
+        return None if is_over else self.identity

@@ -89,7 +89,7 @@ class MonitoredItems:
         self._types = types
         self._tags = tags
         self._subscriptions = subscriptions
-        self.watched = watched or Watched({handle: None for handle, tag in enumerate(tags) if not _is_method(tag)})
+        self.watched = watched or Watched({handle: None for handle, tag in enumerate(tags) if tag.has_value})
         self.next_try = math.inf
         """When refused items are due again, in the time of the event loop; infinite where there are none."""
 
@@ -227,10 +227,6 @@ class MonitoredItems:
         return ua.MonitoredItemCreateRequest(
             ItemToMonitor=self._directory.value_of(tag, node), MonitoringMode=ua.MonitoringMode.Reporting, RequestedParameters=parameters
         )
-
-
-def _is_method(tag: Tag) -> bool:
-    return isinstance(tag.source, OpcuaAddress) and tag.source.method_of is not None
 
 
 def _every_sample() -> Any:

@@ -90,7 +90,7 @@ class Poller:
         found: list[int] = []
         for handle in handles:
             node = self._directory.find(self._tags[handle])
-            if not isinstance(node, Quality) and self._directory.address(self._tags[handle]).method_of is None:
+            if not isinstance(node, Quality) and self._tags[handle].has_value:
                 asked.append(self._directory.value_of(self._tags[handle], node))
                 found.append(handle)
         answers = await self._limits.read.run("a read of its values", asked, self._read)

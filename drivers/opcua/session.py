@@ -19,7 +19,7 @@ from drivers.opcua.watchdog import Watchdog
 from drivers.opcua.writer import Writer
 from drivers.session import Session, WriteAttempt, WriteOutcome
 from plant import times
-from plant.batch import Batch
+from plant.batch import Batch, SampleBatch
 from plant.command import CommandValue
 from plant.device import OpcuaDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
@@ -36,15 +36,14 @@ class OpcuaDriver:
 
     async def open(self, device: OpcuaDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
         """Connects and looks at the server's clock once; ``drivers.session.OpenSession`` says the rest."""
-        left = self._left.pop(device.name, None)
-        if left is not None and left.until < asyncio.get_running_loop().time():
-            left = None
-        connection = await Connection.open(device, self._pki, metrics=metrics, resume=None if left is None else left.identity)
+        left = self._left.get(device.name)
+        connection = await Connection.open(device, self._pki, metrics=metrics, resume=None if left is None else left.take)
+        self._left.pop(device.name, None)  # only now: a server that could not be reached has it still
         session = OpcuaSession(connection, device, tags, metrics, self._clock, left if connection.is_resumed else None, self._leave)
         try:
             await session.watchdog.look()
         except (DeviceUnreachable, DeviceProtocolError, asyncio.CancelledError):
-            await connection.close()
+            await session.close()
             raise
         return session
 
@@ -78,9 +77,12 @@ class OpcuaSession:
         types = NodeTypes(connection, self._limits)
         watched = None if left is None else left.watched
         self._items = MonitoredItems(connection, self._limits, self._directory, types, tags, self._subscriptions, watched)
-        self._left = left
+        self._goes_on = left is not None
+        if left is not None:
+            self._subscriptions.go_on_from(left.subscriptions)
         self._leave = leave
         self._has_delivered = False
+        self._has_values = any(tag.has_value for tag in tags)
         self._poller = Poller(connection, self._limits, self._directory, tags, self._table, metrics, clock)
         self._history = DeviceHistory(connection, self._limits, self._directory, tags, self._table, clock)
         self._overflows = 0
@@ -112,10 +114,14 @@ class OpcuaSession:
         clock = asyncio.get_running_loop().time
         try:
             await self._limits.learn(self._connection)
-            if self._left is not None:
-                for batch in await self._go_on_from(self._left):
+            if self._goes_on:
+                await self._directory.refresh()
+            while self._goes_on:
+                for batch in self._counted(await self._catch_up()):
                     yield batch
             self._items.next_try = clock()
+            if not self._has_values:
+                yield SampleBatch.empty()  # the server answers, though no tag will ever say so
             while True:
                 if clock() >= self._items.next_try:
                     for batch in await self._look_for_items():
@@ -130,11 +136,16 @@ class OpcuaSession:
             guard.cancel()
             await asyncio.gather(guard, return_exceptions=True)
 
-    async def _go_on_from(self, left: LeftBehind) -> Sequence[Batch]:
-        """What the server sent while nobody listened; then the value of every tag, since it sends none by itself of what did not change."""
-        await self._directory.refresh()
-        decoded = [*await self._subscriptions.go_on_from(left.subscriptions), await self._poller.read_all()]
-        return [batch for one in decoded for batch in self._counted(one)]
+    async def _catch_up(self) -> Decoded:
+        """The next notification that the server sent while nobody listened; when there is none, the value of every tag, since it sends none by itself of
+        what did not change. Each is handed on before the next is asked for: the connection may be lost again."""
+        for subscription in self._subscriptions.all:
+            missed = await self._subscriptions.next_missed(subscription)
+            if missed is not None:
+                return missed
+        values = await self._poller.read_all()
+        self._goes_on = False
+        return values
 
     async def _look_for_items(self) -> Sequence[Batch]:
         """Asks for what is not watched yet. The refusals that are new, as samples."""
@@ -175,6 +186,6 @@ class OpcuaSession:
             was_closed = await self._connection.close()
         finally:
             await self._subscriptions.stop()
-        if not was_closed and identity is not None and self._has_delivered and self._subscriptions.all:
+        if not was_closed and identity is not None and (self._has_delivered or self._goes_on) and self._subscriptions.all:
             until = asyncio.get_running_loop().time() + self._connection.session_timeout
             self._leave(self._device, LeftBehind(identity, self._subscriptions.all, self._items.watched, until))

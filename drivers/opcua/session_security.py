@@ -92,10 +92,16 @@ class SessionSecurity:
         self._client.uaclient.set_security(policy)
 
     async def open_channel(self) -> None:
+        """Some servers answer a certificate that they do not trust with the end of the connection. Raises what the library raises, and DeviceUnreachable."""
         try:
             await self._client.open_secure_channel()
         except ua.UaStatusCodeError as error:
             raise self._explained(error) from error
+        except ConnectionError as error:
+            if self._own is None:
+                raise
+            known = f"the gateway's certificate {thumbprint(self._own.certificate)}"
+            raise DeviceUnreachable(f"the server ended the connection when it saw {known}: have it trusted there, it is the file {self._own.file}") from error
 
     async def create_session(self) -> None:
         """Raises:

@@ -98,6 +98,7 @@ class Subscriptions:
         self._outstanding = _OUTSTANDING
         self._taken: list[ua.SubscriptionAcknowledgement] = []
         self._ended: str | None = None
+        self._caught_up = 0
         self.lost = 0
         """Notifications that the server could not send again."""
 
@@ -105,23 +106,28 @@ class Subscriptions:
     def all(self) -> Sequence[Subscription]:
         return tuple(self._by_id.values())
 
-    async def go_on_from(self, left: Sequence[Subscription]) -> Sequence[Decoded]:
-        """Takes subscriptions over from a connection that was lost, and gives what the server sent meanwhile and nobody received.
+    def go_on_from(self, left: Sequence[Subscription]) -> None:
+        """Takes subscriptions over from a connection that was lost."""
+        for subscription in left:
+            subscription.heard = asyncio.get_running_loop().time()
+            self._by_id[subscription.granted.SubscriptionId] = subscription
+        self._outstanding = _OUTSTANDING + len(self._by_id) - 1
+
+    async def next_missed(self, subscription: Subscription) -> Decoded | None:
+        """The notification after the last one that came, if the server sent it and nobody received it; to be called until there is none, before ``next``.
+
+        What was given before counts as taken by this call: a connection that is lost again goes on from there.
 
         Raises:
             DeviceUnreachable, DeviceProtocolError
         """
-        caught_up: list[Decoded] = []
-        for subscription in left:
-            subscription.heard = asyncio.get_running_loop().time()
-            self._by_id[subscription.granted.SubscriptionId] = subscription
-            number = following(subscription.last_sequence_number or 0)
-            while len(caught_up) < _MOST_MISSING and (message := await self._kept(subscription, number)) is not None:
-                self._metrics.missed(1, "republished")
-                caught_up.append(self._counted(subscription, number, self._decoded(message)))
-                number = following(number)
-        self._outstanding = _OUTSTANDING + len(self._by_id) - 1
-        return caught_up
+        number = following(subscription.last_sequence_number or 0)
+        message = await self._kept(subscription, number) if self._caught_up < _MOST_MISSING else None
+        if message is None:
+            return None
+        self._caught_up += 1
+        self._metrics.missed(1, "republished")
+        return self._counted(subscription, number, self._decoded(message))
 
     async def create(self) -> ua.CreateSubscriptionResult:
         """One more subscription.
@@ -217,13 +223,14 @@ class Subscriptions:
         return self._counted(subscription, number, Decoded(()) if message is None else self._decoded(message))
 
     async def _kept(self, subscription: Subscription, number: int) -> NotificationMessage | None:
-        """The notification ``number`` if the server still has it: it keeps what was not acknowledged. Some answer with an empty one instead of a refusal."""
+        """The notification ``number`` if the server still has it: it keeps what was not acknowledged. Some answer with an empty one, or with
+        another, instead of a refusal."""
         with speaking_of("a request to send a notification again"):
             try:
                 message = read_republish_response(await self._connection.republish(subscription.granted.SubscriptionId, number))
             except (ua.uaerrors.BadMessageNotAvailable, ua.uaerrors.BadServiceUnsupported, ua.uaerrors.BadNotImplemented):
                 return None
-        return message if message.bears_data else None
+        return message if message.bears_data and message.sequence_number == number else None
 
     def _counted(self, subscription: Subscription, number: int, decoded: Decoded) -> Decoded:
         subscription.last_sequence_number = number

@@ -56,6 +56,12 @@ async def put(server: Server, tag: Tag, *values: float) -> None:
         await asyncio.sleep(0.02)
 
 
+async def forget_sessions(server: Server) -> None:
+    """As after a long outage: what the driver left in them is gone, and what remains is the history."""
+    for session in list(server.iserver._external_sessions.values()):
+        await session.close_session()
+
+
 class Account:
     """What a link published and told."""
 
@@ -118,6 +124,7 @@ async def outage(server: Server, cable: Cable, account: Account) -> None:
     async with asyncio.timeout(20):
         while not account.gap:
             await asyncio.sleep(0.01)
+    await forget_sessions(server)
     for tag in (LEVEL, PRESSURE):
         await put(server, tag, 2.0, 3.0, 4.0, 5.0)
     await cable.mend()

@@ -19,7 +19,7 @@ from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, Wr
 from drivers.opcua import OpcuaDriver
 from drivers.opcua import monitored_items as monitored_items_module
 from plant.batch import Batch
-from plant.device import OpcuaDevice
+from plant.device import OpcuaAddress, OpcuaDevice
 from plant.errors import DeviceUnreachable
 from plant.link import LinkState
 from plant.quality import Quality
@@ -232,3 +232,54 @@ async def test_a_tag_whose_node_is_put_right_in_the_server_is_good_again_by_itse
         await heard.until(lambda: all(heard.is_good(tag, float(tag.id)) for tag in tags))
         assert link.status.state is LinkState.UP
         assert [state for state, _ in heard.states] == [LinkState.DEGRADED], "no session was lost for it"
+
+
+async def method(plc: Plc) -> Tag:
+    """The tag of a method ``start`` of the PLC that takes no argument."""
+
+    async def start(parent: ua.NodeId) -> list[ua.Variant]:
+        return []
+
+    machine = await plc.server.nodes.objects.add_object(await plc.node_id("machine"), "machine")
+    await machine.add_method(await plc.node_id("start"), "start", start, [], [])
+    return replace(tag_of(2, "start"), writable=True, source=OpcuaAddress(f"nsu={URI};s=start", method_of=f"nsu={URI};s=machine"))
+
+
+async def test_a_device_of_methods_alone_is_up_and_they_can_be_called(plc: Plc, metrics: DriverMetrics) -> None:
+    tag = await method(plc)
+    async with linked(device_at(plc.url), metrics, tag) as (link, heard):
+        await heard.until(lambda: link.status.state is LinkState.UP)
+        outcome = await link.write(tag, 1.0, 5.0)
+    assert outcome.status is WriteStatus.ACCEPTED, outcome
+    assert heard.newest == {}
+
+
+async def test_a_method_has_no_value_that_could_be_bad(plc: Plc, metrics: DriverMetrics) -> None:
+    tag = await method(plc)
+    async with Cable(plc.port) as cable, linked(device_at(f"opc.tcp://127.0.0.1:{cable.port}/"), metrics, LEVEL, tag) as (_, heard):
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        await cable.cut()
+        await heard.until(lambda: heard.newest[LEVEL.id][1] < 0)
+    assert heard.newest.keys() == {LEVEL.id}
+
+
+async def test_a_restarted_server_that_drops_whoever_names_a_session_it_never_had_gets_a_new_one(
+    plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[object] = []
+
+    def drop(token: object) -> None:
+        dropped.append(token)
+        listening: Any = plc.server.bserver
+        for client in listening.clients:
+            client.transport.abort()
+
+    async with Cable(plc.port) as cable, linked(device_at(f"opc.tcp://127.0.0.1:{cable.port}/", timeout=1.0), metrics, LEVEL) as (_, heard):
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        await cable.cut()
+        await heard.until(lambda: heard.newest[LEVEL.id][1] < 0)
+        monkeypatch.setattr(plc.inside, "lookup_external_session", drop)
+        await cable.mend()
+        await heard.until(lambda: len(dropped) == 2)
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+    assert len(dropped) == 2, "offered once more, since a cable can be pulled at that moment, and not for ever"
