@@ -246,6 +246,7 @@ class DeviceLink(Generic[DeviceT]):
             self._lost_from = start  # the session ended before: the next one fetches this outage too
             raise
         except (DeviceUnreachable, DeviceProtocolError, TimeoutError) as error:
+            self._lost_from = start  # asked for again after the next loss, which may be what this error is the first sign of
             _log.warning("%s at %s: its history of the outage could not be read: %s", self._device.name, self._device.endpoint, error)
             return
         if is_whole and self._account is not None:

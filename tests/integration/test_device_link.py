@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, OpenSession, Session, SilentUnit, WriteAttempt, WriteOutcome, WriteStatus
 from plant import times
 from plant.batch import Batch, SampleBatch
+from plant.errors import DeviceUnreachable
 from plant.heartbeat import Heartbeat
 from plant.ledger import GapCause
 from plant.link import LinkState
@@ -240,6 +242,34 @@ async def test_what_the_device_kept_of_an_outage_is_fetched_and_the_loss_recover
         assert start <= history.time[0] <= end
         assert account.recovered_from[GapCause.LINK_LOST] == start
         assert linkage.figure("monazite_driver_samples_recovered_total") == 1
+
+
+async def test_an_outage_whose_history_could_not_be_read_is_asked_for_again_with_the_next() -> None:
+    asked: list[int] = []
+
+    class Forgetful(Recording):
+        async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
+            asked.append(start)
+            if len(asked) == 1:
+                raise DeviceUnreachable("the connection went while it was read")
+            return await super().recover(start, end, take)
+
+    async def open_forgetful(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+        session = await open_weighbridge(device, tags, metrics)
+        session.__class__ = Forgetful
+        return session
+
+    async with Indicator() as indicator, linked(indicator, open_session=open_forgetful) as linkage:
+        account = linkage.account
+        for outage in (1, 2):
+            await linkage.until(lambda: account.newest(GROSS) == Quality.GOOD)
+            await indicator.stop()
+            await linkage.until(partial(lambda outage: len(account.lost_at.get(GapCause.LINK_LOST, ())) == outage, outage))
+            await indicator.start()
+            await linkage.until(partial(lambda outage: len(asked) == outage, outage))
+        await linkage.until(lambda: GapCause.LINK_LOST in account.recovered_from)
+        assert asked[0] == asked[1], "both outages in one"
+        assert account.recovered_from[GapCause.LINK_LOST] == account.lost_at[GapCause.LINK_LOST][0]
 
 
 async def test_an_overflow_in_the_device_is_a_row_of_the_ledger_for_as_long_as_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
