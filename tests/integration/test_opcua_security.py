@@ -260,7 +260,7 @@ async def test_a_session_goes_on_over_a_new_channel_with_the_same_certificate(tr
     secured = device(trusted.url, user=named)
     first = await Connection.open(secured, pki)
     try:
-        async with opened(secured, Pki(pki.folder), resume=first.identity) as second:
+        async with opened(secured, Pki(pki.folder), resume=lambda: first.identity) as second:
             assert second.is_resumed
             await second.read([CLOCK])
     finally:
