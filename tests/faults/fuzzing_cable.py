@@ -18,7 +18,7 @@ from tests.faults.chunks import CREATE_SUBSCRIPTION_RESPONSE, PUBLISH_REQUEST, P
 from tests.faults.frame_faults import aborted, mangled_answer, mangled_frame
 
 _PIECE: Final = 65_536
-_REMEMBERED: Final = 200
+_REMEMBERED: Final = 40
 _CHUNKS_TO_OPEN: Final = 16
 """About as many leave the server before the first publish response."""
 _SOUND: Final = 0.05

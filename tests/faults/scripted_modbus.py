@@ -25,6 +25,8 @@ POISON: Final = 0xDEAD
 _MBAP: Final = struct.Struct(">HHHB")
 _TCP_REQUEST: Final = 12
 _RTU_REQUEST: Final = 8
+_APART: Final = 0.001
+"""Seconds between a reply that holds and the next: timers of one moment have no order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """``delay`` in seconds; ``closes`` ends the connection behind ``frame``."""
+    """``delay`` in seconds; ``holds``: the replies after it come behind it, else they may overtake it; ``closes`` ends the connection behind ``frame``."""
 
     frame: bytes
     delay: float = 0.0
+    holds: bool = False
     closes: bool = False
 
 
@@ -56,6 +59,7 @@ class ScriptedModbusServer:
         self._meet = meet
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.WriteTransport] = set()
+        self._held_until: dict[asyncio.WriteTransport, float] = {}
         self._terminal: tuple[int, int] | None = None
 
     def frame_of(self, asked: Asked, first: int | None = None) -> bytes:
@@ -75,12 +79,19 @@ class ScriptedModbusServer:
             unit, address = (request[6], request[8:10]) if self.framing is Framing.TCP else (request[0], request[2:4])
             asked = Asked(self.reads, int.from_bytes(request[:2], "big"), unit, int.from_bytes(address, "big"))
             self.reads += 1
-            reply = self._meet(self, asked)
-            if reply.delay:
-                asyncio.get_running_loop().call_later(reply.delay, _send, transport, reply)
-            else:
-                _send(transport, reply)
+            self._send(transport, self._meet(self, asked))
         return received
+
+    def _send(self, transport: asyncio.WriteTransport, reply: Reply) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        due = max(now + reply.delay, self._held_until.get(transport, 0.0))
+        if reply.holds:
+            self._held_until[transport] = due + _APART
+        if due > now:
+            loop.call_at(due, _send, transport, reply)
+        else:
+            _send(transport, reply)
 
     async def start_on_terminal(self, path: Path) -> None:
         """Serves a new pseudo-terminal, whose other end ``path`` leads to."""
@@ -113,6 +124,7 @@ class ScriptedModbusServer:
 
     def closed(self, transport: asyncio.WriteTransport) -> None:
         self._open.discard(transport)
+        self._held_until.pop(transport, None)
 
 
 class _Connection(asyncio.Protocol):
