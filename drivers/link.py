@@ -299,6 +299,7 @@ class DeviceLink(Generic[DeviceT]):
     async def _lost(self, error: DeviceUnreachable | DeviceProtocolError) -> None:
         self._metrics.up(False)
         self._metrics.stopped(False)
+        self._metrics.overloaded(False)
         self._overflow.end()
         if self._held is not None and self._account is not None:
             self._account.regained(GapCause.DEVICE_STOPPED, self._at_device(self._heard or self._clock()))

@@ -30,7 +30,8 @@ class Behaviour:
     """What becomes of one answer.
 
     ``change`` makes the bytes that are sent from those of the proper answer; ``delay`` is seconds before the first byte, ``pace`` seconds between two
-    bytes; ``closes`` ends the connection afterwards; with ``executes`` a write is stored, whatever its answer says.
+    bytes; ``closes`` ends the connection afterwards; ``copy_after`` sends the same once more, so many seconds later;
+    with ``executes`` a write is stored, whatever its answer says.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Behaviour:
     pace: float = 0.0
     closes: bool = False
     executes: bool = True
+    copy_after: float = 0.0
 
     def __str__(self) -> str:
         return self.name
@@ -288,5 +290,8 @@ async def _send(writer: asyncio.StreamWriter, behaviour: Behaviour, frame: bytes
             return
         writer.write(piece)
         await asyncio.sleep(behaviour.pace)
+    if behaviour.copy_after:
+        await asyncio.sleep(behaviour.copy_after)
+        writer.write(sent)
     if behaviour.closes:
         writer.close()

@@ -11,6 +11,8 @@ from plant.device import ModbusDevice
 from plant.errors import DeviceUnreachable
 
 _AHEAD_OF_THE_WINDOW: Final = 2
+_SETTLING: Final = 0.005
+"""Seconds at least; copies come with the next segment or the next turn of a converter."""
 
 
 class ModbusClient:
@@ -41,6 +43,12 @@ class ModbusClient:
     def disorder(self) -> int:
         """Changes whenever what is read next may be the answer to an earlier request; 0 where that cannot be. See ``line``."""
         return self._line.disorder
+
+    async def settle(self) -> None:
+        """Where answers bear no number: until what else is on its way would have come. If answers came twice, or one request later than it seemed, there is
+        one more, and it raises ``disorder``."""
+        if self.disorder:
+            await asyncio.sleep(max(_SETTLING, 2 * self._seat.slowest))
 
     @property
     def ahead(self) -> int:

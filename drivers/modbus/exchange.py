@@ -23,10 +23,11 @@ class LineReset(DeviceUnreachable):
 class Seat:
     """A session's place on a line. Once ``error`` is set it asks nothing any more.
 
-    ``latency`` is seconds of the last round trip; ``answered`` when that ended, ``time.monotonic()``; ``heard`` the last sign of life, UTC microseconds.
+    ``latency`` is seconds of the last round trip, ``slowest`` of the slowest one of late; ``answered`` when the last one ended, ``time.monotonic()``;
+    ``heard`` the last sign of life, UTC microseconds.
     """
 
-    __slots__ = ("answered", "device", "dropped", "error", "heard", "latency", "metrics", "timeout", "unit")
+    __slots__ = ("answered", "device", "dropped", "error", "heard", "latency", "metrics", "slowest", "timeout", "unit")
 
     def __init__(self, device: str, unit: int, timeout: float, metrics: DriverMetrics) -> None:
         self.device = device
@@ -34,6 +35,7 @@ class Seat:
         self.timeout = timeout
         self.metrics = metrics
         self.latency: float | None = None
+        self.slowest = 0.0
         self.answered = 0.0
         self.heard = 0
         self.error: Exception | None = None

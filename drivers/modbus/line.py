@@ -22,7 +22,7 @@ from typing import Final
 
 from drivers.modbus.dial import dial
 from drivers.modbus.exchange import Exchange, LineReset, Seat
-from drivers.modbus.frames import BadFrame
+from drivers.modbus.frames import BadFrame, ModbusException, WriteRequest
 from drivers.modbus.rtu import answer_length
 from drivers.modbus.serial_port import character_time, silence
 from drivers.modbus.turns import Turns
@@ -37,6 +37,8 @@ _log = logging.getLogger(__name__)
 _CLOSE_DEADLINE: Final = 1.0
 _IDLE_FOR: Final = 5.0
 """Seconds without a request after which a device may close the connection and mean nothing by it."""
+_FADING: Final = 0.98
+"""Of the slowest round trip, with each that is faster: some dozens are remembered."""
 _LIVELY_FOR: Final = 10.0
 """Seconds for which a unit counts as alive after its last answer."""
 _PATIENCE: Final = 5.0
@@ -220,7 +222,8 @@ class Line:
         self._silences = 0
         took = round(latency * times.MICROSECONDS)
         seat.latency, seat.answered, seat.heard = latency, now, exchange.begun_at + took
-        seat.metrics.polled("answered", latency)
+        seat.slowest = max(latency, _FADING * seat.slowest)
+        seat.metrics.polled(f"exception_{answer.code:02X}" if isinstance(answer, ModbusException) else "answered", latency)
         if not exchange.future.done():
             exchange.future.set_result((answer, exchange.begun_at + took // 2))
         if self._rest:
@@ -262,10 +265,11 @@ class Line:
             if self._seats:
                 self._seats[0].metrics.rejected("unasked")
         if self._is_serial:
+            self.disorder += 1
             self._not_before = max(self._not_before, now + self._rest)
         elif self._wire is not None:
             self._noisy_since = None
-            self._reset(self._wire, DeviceUnreachable("bytes came that nobody asked for"), 0.0)
+            self._reset(self._wire, DeviceUnreachable("bytes came that nobody asked for"), max((seat.timeout for seat in self._seats), default=0.0))
             self._pump()
 
     def ended(self, wire: Wire, error: Exception | None) -> None:
@@ -322,7 +326,9 @@ class Line:
     def _silence(self, wire: Wire, exchanges: Sequence[Exchange], error: DeviceUnreachable, *, ends_session: bool) -> None:
         """Requests of one seat that are not waited for any more, sent and unanswered."""
         seat = exchanges[0].seat
-        is_numbered_for_others = not self._is_rtu and self.is_shared and self._silences < 2
+        # What the kernel still holds of a write must never leave: only the end of the connection takes it back.
+        bears_write = any(isinstance(exchange.request, WriteRequest) for exchange in [*exchanges, *self._under_way_of(seat)])
+        is_numbered_for_others = not self._is_rtu and self.is_shared and self._silences < 2 and not bears_write
         for exchange in exchanges:
             wire.forget(exchange)
         if ends_session:
@@ -339,9 +345,9 @@ class Line:
         others = list(wire.under_way.values())
         self.disorder += self._is_rtu
         wire.clear()
-        if self._is_serial:
+        if self._is_rtu:  # a converter hands what comes late to whoever is connected by then
             self._not_before = max(self._not_before, time.monotonic() + max(quiet, self._rest))
-        else:
+        if not self._is_serial:
             self._wire = None
             wire.abort()
         for exchange in others:

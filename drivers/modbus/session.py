@@ -35,7 +35,7 @@ from drivers.modbus.writer import ModbusWriter
 from drivers.session import WriteAttempt, WriteOutcome
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.command import CommandValue
-from plant.device import ModbusDevice
+from plant.device import ModbusDevice, ModbusTable
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality, good_mask
 from plant.tag import Tag
@@ -106,9 +106,10 @@ class ModbusSession:
         self._device = device
         self._client = client
         self._metrics = metrics
-        self._writer = ModbusWriter(client, device)
+        self._writer = ModbusWriter(client, device, self._is_in_order)
         self._has_answered = False
         self._proven_in = 0
+        self._refused: set[tuple[ModbusTable, int]] = set()
         now = time.monotonic()
         planned = [[_DecodedBlock.of(block) for block in scan.blocks] for scan in classes]
         self._classes = [_Class(Schedule(device.name, scan.period, now), blocks, list(blocks)) for scan, blocks in zip(classes, planned, strict=True)]
@@ -133,7 +134,19 @@ class ModbusSession:
     def trouble(self) -> str | None:
         """See ``drivers.session``: a device, or a line, that cannot be read as often as its tags ask (``schedule``)."""
         slow = [f"{scan.schedule.period:g} s" for scan in self._classes if scan.schedule.is_overloaded]
-        return f"overloaded: most of the last scans every {' and '.join(slow)} were late; ask for fewer tags, or less often" if slow else None
+        if slow:
+            return f"overloaded: most of the last scans every {' and '.join(slow)} were late; ask for fewer tags, or less often"
+        if self._refused:
+            table, address = min(self._refused)
+            return f"the device refuses {len(self._refused)} of its addresses, the first at {table} {address}: correct modbus.csv, or the device"
+        return None
+
+    def _note_refusal(self, block: Block, answer: Answer) -> None:
+        if isinstance(answer, ModbusException) and answer.is_about_address:
+            self._refused.add((block.table, block.address))
+        elif self._refused:
+            there = range(block.address, block.address + block.count)
+            self._refused = {(table, address) for table, address in self._refused if table is not block.table or address not in there}
 
     async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
         """Modbus devices keep no history that can be asked for."""
@@ -165,6 +178,7 @@ class ModbusSession:
         try:
             is_proven = self._proven_in == disorder or await self._has_proved_itself()
             await self._read_blocks(scan, found)
+            await self._client.settle()
         except (DeviceUnreachable, DeviceProtocolError) as failure:
             is_proven, error = self._proven_in == disorder, failure
         if error is None and found.away is not None and not found.is_there:
@@ -173,6 +187,10 @@ class ModbusSession:
         if is_in_order and error is None:
             self._proven_in = disorder
         return found.batches(is_uncertain=disorder != 0 and not (is_proven and is_in_order)), error
+
+    def _is_in_order(self) -> bool:
+        """What is read now is the answer to what was asked, as far as can be known."""
+        return self._client.disorder in {0, self._proven_in}
 
     async def _has_proved_itself(self) -> bool:
         """Reads the registers by which the device is known. ``False``: it has none, or would not tell, or there was disorder meanwhile.
@@ -185,6 +203,10 @@ class ModbusSession:
             return False
         disorder = self._client.disorder
         answer, _ = await self._client.read(ReadRequest(identity.table, identity.address, len(identity.registers)))
+        if isinstance(answer, ModbusException) and answer.is_about_address:
+            error = BadFrame("identity", f"{identity.table} {identity.address} is refused ({answer}), {self._device.name} has its identity there")
+            self._client.distrust(error)
+            raise error
         if isinstance(answer, ModbusException) or self._client.disorder != disorder:
             return False
         registers = struct.unpack(f">{len(identity.registers)}H", answer)
@@ -219,6 +241,7 @@ class ModbusSession:
                     scan.whole_again = min(scan.whole_again, time.monotonic() + _WHOLE_AGAIN_AFTER)
                     blocks.extendleft(reversed(split))
                 else:
+                    self._note_refusal(decoded.block, answer)
                     found.add(decoded.decoder, answer, at)
         finally:
             for _, rest in asked:

@@ -5,6 +5,7 @@ A write goes out once. Read back equal it is confirmed; whatever cuts it short a
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Final
 
 from drivers.modbus.client import ModbusClient
@@ -27,8 +28,10 @@ _TOLERANCE: Final = {Encoding.FLOAT16: 1e-3, Encoding.FLOAT32: 1e-6, Encoding.FL
 class ModbusWriter:
     """Writes of one session, one at a time, so that a word that is read, changed and written is not written by another of ours in between."""
 
-    def __init__(self, client: ModbusClient, device: ModbusDevice) -> None:
+    def __init__(self, client: ModbusClient, device: ModbusDevice, is_in_order: Callable[[], bool]) -> None:
+        """``is_in_order``: whether an answer can be relied on to be that to its request."""
         self._client = client
+        self._is_in_order = is_in_order
         self._device = device
         self._one_at_a_time = asyncio.Lock()
 
@@ -56,6 +59,10 @@ class ModbusWriter:
             word, _ = await self._client.read(ReadRequest(address.table, address.address, 1), first=True)
             if isinstance(word, ModbusException):
                 return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: the word around the bit was refused: {word}", word.quality)
+            await self._client.settle()
+            if not self._is_in_order():
+                reason = "the word around the bit may be another, the line being in disorder: try again when the tags are Good"
+                return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {reason}", Quality.BAD_NOT_CONNECTED)
             mask = 1 << (address.bit or 0)
             changed = int.from_bytes(word, "big") & ~mask | (mask if data[0] else 0)
             return WriteRequest.of(address.table, address.address, changed.to_bytes(2, "big"), self._device.writes)
@@ -105,6 +112,9 @@ class ModbusWriter:
             return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and could not be read back: {error}", Quality.BAD_COMMUNICATION_ERROR)
         if isinstance(answer, ModbusException):
             return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and refused to be read back: {answer}", answer.quality)
+        await self._client.settle()
+        if not self._is_in_order():
+            return WriteOutcome(WriteStatus.ACCEPTED, "the device took it, and the line was in disorder when it was read back", Quality.BAD_COMMUNICATION_ERROR)
         decoder = BlockDecoder(block)
         read: CommandValue
         if address.encoding is Encoding.STRING:

@@ -26,10 +26,10 @@ from drivers.backoff import Backoff
 from drivers.modbus import ModbusDriver, ModbusSession
 from drivers.session import WriteStatus
 from plant.batch import Batch
-from plant.device import Encoding, Framing, Identity, ModbusAddress, ModbusDevice, ModbusLine, ModbusTable, Parity, SerialLine, TcpLine, TlsFiles
+from plant.device import BitWrites, Encoding, Framing, Identity, ModbusAddress, ModbusDevice, ModbusLine, ModbusTable, Parity, SerialLine, TcpLine, TlsFiles
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality
-from plant.tag import Tag
+from plant.tag import DataType, Tag
 from tests import rogue_modbus_server
 from tests.modbus_device import TAGS as PYMODBUS_TAGS
 from tests.modbus_device import ModbusTestDevice
@@ -39,6 +39,7 @@ from tests.samples import make_tag
 TIMEOUT = 0.25
 ADDRESSES = (0, 40, 80, 120)
 """A block each, all of one length: the answer to one could be taken for that to another. Register ``n`` holds ``1000 + n``."""
+BIT_OF_WORD = ModbusAddress(ModbusTable.HOLDING, 40, Encoding.BIT, bit=0)
 IDENTITY = Identity(ModbusTable.HOLDING, 190, (1190, 1191))
 
 
@@ -719,7 +720,8 @@ async def test_a_serial_port_is_held_by_one_program_and_what_is_no_port_is_refus
             pass
 
 
-async def test_a_reader_that_gives_up_leaves_a_shared_line_to_the_others() -> None:
+async def test_a_write_that_is_given_up_ends_the_connection_it_was_sent_on_and_the_sessions_of_a_shared_line_go_on() -> None:
+    """What the kernel still holds of it would else be sent, and done, behind the answer that was given."""
     async with serving() as server, AsyncExitStack() as sessions:
         driver = ModbusDriver()
         first = await sessions.enter_async_context(opened(driver, device_on(tcp(server), 1, 5.0)))
@@ -728,11 +730,57 @@ async def test_a_reader_that_gives_up_leaves_a_shared_line_to_the_others() -> No
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await first.write(tags_of("MB-1")[0], 1000.0)
+        await until(lambda: server.open_connections == 0)
+        await anext(second.batches())
+        await anext(first.batches())
+        assert server.connections == 2
+        assert len(server.writes) == 1
+
+
+async def test_a_reader_that_gives_up_leaves_a_shared_line_to_the_others() -> None:
+    async with serving() as server, AsyncExitStack() as sessions:
+        driver = ModbusDriver()
+        first = await sessions.enter_async_context(opened(driver, device_on(tcp(server), 1, 5.0)))
+        second = await sessions.enter_async_context(opened(driver, device_on(tcp(server), 2, 5.0)))
+        server.next_read.append(late(0.3))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await anext(first.batches())
         await anext(second.batches())
         await asyncio.sleep(0.3)
         await anext(first.batches())
         assert server.connections == 1
-        assert len(server.writes) == 1
+
+
+@pytest.mark.parametrize("identity", [None, IDENTITY], ids=["unknown device", "known device"])
+async def test_a_doubled_rtu_answer_is_never_the_value_of_the_next_register(identity: Identity | None) -> None:
+    """The second copy arrives while the next block, of the same length, is asked for."""
+    async with serving(Framing.RTU) as server, linked(device_on(tcp(server), identity=identity)) as [link]:
+        await link.good()
+        server.otherwise = late(0.01)
+        for place in range(6):
+            server.next_read += [*[late(0.01)] * place, Behaviour("a copy behind it", delay=0.01, copy_after=0.003)]
+            await until(lambda: not server.next_read)
+            await link.good()
+        assert [row for row in link.wrong if row[2] == Quality.GOOD] == []
+
+
+async def test_a_bit_is_not_written_into_a_word_that_may_be_another() -> None:
+    async with serving(Framing.RTU) as server:
+        tag = make_tag(1, "SEP.COL101.XS101", device="MB-7", data_type=DataType.BOOLEAN, writable=True, eu_range=None, source=BIT_OF_WORD)
+        device = replace(device_on(tcp(server)), bit_writes=BitWrites.READ_MODIFY_WRITE)
+        metrics = DriverMetricFamilies(CollectorRegistry()).of("modbus", device.name)
+        session = await ModbusDriver().open(device, [tag], metrics)
+        try:
+            unproven = await session.write(tag, 1.0)
+            assert (unproven.status, server.writes) == (WriteStatus.NOT_SENT, [])
+            assert "disorder" in unproven.detail
+            batches = session.batches()
+            await anext(batches)
+            assert (await session.write(tag, 1.0)).status is WriteStatus.CONFIRMED
+            assert server.registers[40] == 1040 | 1
+        finally:
+            await session.close()
 
 
 async def test_a_wrong_identity_ends_a_session_as_a_broken_protocol() -> None:
