@@ -279,11 +279,13 @@ async def test_an_address_that_the_device_lacks_makes_its_own_tag_bad_and_no_oth
         await link.until_true(lambda: len(link.of(tags[-1])) >= 4)
         for tag, quality in zip(tags, expected, strict=True):
             assert {quality_said for _, _, quality_said in link.of(tag)} == {quality}
-        assert link.driver.status.state is LinkState.DEGRADED
-        assert f"1 of its addresses, the first at input {10 * (missing + 1)}" in str(link.driver.status.last_error)
+        refusing = link.driver.status
+        assert refusing.state is LinkState.DEGRADED
+        assert f"1 of its addresses, the first at input {10 * (missing + 1)}" in str(refusing.last_error)
         server.absent = set()
         await link.until(Quality.GOOD)
-        assert link.driver.status.state is LinkState.UP
+        healed = link.driver.status
+        assert healed.state is LinkState.UP
         assert server.connections == 1
         assert LinkState.DOWN not in {status.state for status in link.statuses}
 
