@@ -56,7 +56,7 @@ class ModbusClient:
         return 1 if self._line.window == 1 else _AHEAD_OF_THE_WINDOW * self._line.window
 
     def ask(self, request: ReadRequest | WriteRequest, *, first: bool = False) -> Exchange:
-        """Sends the request in its turn, ``first`` before what else this unit asks. To be followed by ``answer`` or ``withdraw``.
+        """Sends the request in its turn, ``first`` before the scans of every unit on the line. To be followed by ``answer`` or ``withdraw``.
 
         Raises:
             ConnectionDropped, SilentUnit: an earlier error ended this session; nothing was sent.

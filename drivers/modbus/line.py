@@ -35,7 +35,7 @@ from plant.errors import DeviceUnreachable
 _log = logging.getLogger(__name__)
 
 _CLOSE_DEADLINE: Final = 1.0
-_IDLE_FOR: Final = 5.0
+_IDLE_FOR: Final = 1.0
 """Seconds without a request after which a device may close the connection and mean nothing by it."""
 _FADING: Final = 0.98
 """Of the slowest round trip, with each that is faster: some dozens are remembered."""
@@ -124,7 +124,7 @@ class Line:
             wire.abort()
 
     def submit(self, exchange: Exchange, *, first: bool = False) -> None:
-        """Sends the request when its turn comes. ``first``: before what else waits of its seat.
+        """Sends the request when its turn comes. ``first``: before the scans of every seat.
 
         Raises:
             ConnectionDropped, SilentUnit: the session ended before; nothing was sent.
@@ -278,8 +278,9 @@ class Line:
         self._wire = None
         self.disorder += self._is_rtu
         failure = DeviceUnreachable(f"the connection ended: {error or 'the other end closed it'}")
-        for seat in self._seats:
-            seat.heard = times.now()
+        if error is None or isinstance(error, ConnectionResetError):  # the other end said it; a network that gave up is no sign of life
+            for seat in self._seats:
+                seat.heard = times.now()
         under_way = list(wire.under_way.values())
         for exchange in under_way:
             exchange.seat.metrics.polled("disconnected", exchange.took)

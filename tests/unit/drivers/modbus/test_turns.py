@@ -31,13 +31,14 @@ async def test_units_take_turns_and_each_keeps_its_own_order() -> None:
     assert not turns
 
 
-async def test_a_command_is_before_what_else_its_unit_asks_and_does_not_push_before_another_unit() -> None:
+async def test_a_command_is_before_the_scans_of_every_unit_and_commands_of_several_take_turns() -> None:
     turns, first, second = Turns(), seat(1), seat(2)
-    scan, other, command = exchange(first), exchange(second), exchange(first)
+    scan, other, command, next_command, command_of_other = exchange(first), exchange(second), exchange(first), exchange(first), exchange(second)
     turns.put(other)
     turns.put(scan)
-    turns.put(command, first=True)
-    assert [turns.next() for _ in range(3)] == [other, command, scan]
+    for each in (command, next_command, command_of_other):
+        turns.put(each, first=True)
+    assert [turns.next() for _ in range(5)] == [command, command_of_other, next_command, other, scan]
 
 
 async def test_what_was_given_up_or_removed_is_not_sent() -> None:
@@ -46,6 +47,8 @@ async def test_what_was_given_up_or_removed_is_not_sent() -> None:
     for each in (given_up, removed, stays):
         turns.put(each)
     given_up.future.cancel()
-    assert turns.remove(second) == [removed]
+    command = exchange(second)
+    turns.put(command, first=True)
+    assert turns.remove(second) == [command, removed]
     assert turns.next() is stays
     assert turns.next() is None
