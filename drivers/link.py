@@ -5,7 +5,7 @@ Rules:
 1. A lost session is one Bad sample for every tag, with the time of loss, which is that of the last sign of life; never the last good value again.
    Said once a loss.
 2. The link is tried again for ever, with a capped and jittered wait that starts over after a session that held for some seconds: a device that takes
-   every session and drops it is not flooded with them. A unit that is silent on a line that it shares is tried seldom: others pay for each try.
+   every session and drops it is not flooded with them. A unit that is silent on a line that it shares is tried when the line says: others pay for each try.
 3. There is one session at a time; the old one is closed, within a deadline, before the next is opened.
 4. What the link itself says of a tag bears the device's time, by its clock offset, and is later than all the device said; ``Resumption`` has the way back.
    Both ends of a loss are told by the offset that was known before it.
@@ -54,7 +54,6 @@ _STEADY_AFTER: Final = 5.0
 _CLOCK_DOUBT: Final = 5 * times.MICROSECONDS
 """A device's clock is known to some seconds; what is fetched twice is stored once."""
 _HEARTBEAT_PERIOD: Final = 0.5
-_SILENT_UNIT: Final = Backoff(first=10.0, cap=30.0, floor=5.0)
 
 DeviceT = TypeVar("DeviceT", bound=FieldDevice)
 
@@ -121,10 +120,21 @@ class DeviceLink(Generic[DeviceT]):
             begun = time.monotonic()
             delivered, error = await self._one_session()
             failures = 1 if delivered and time.monotonic() - begun >= _STEADY_AFTER else failures + 1
-            wait = (_SILENT_UNIT if isinstance(error, SilentUnit) and failures > 1 else self._backoff).wait(failures)
+            wait = error.wait if isinstance(error, SilentUnit) else self._backoff.wait(failures)
             if delivered or failures == 1:
                 _log.warning("%s at %s: %s; trying again for ever, first in %.1f s", self._device.name, self._device.endpoint, error, wait)
+            if isinstance(error, SilentUnit):
+                wait = await self._wait_for_place(error)
             await asyncio.sleep(wait)
+
+    async def _wait_for_place(self, error: SilentUnit) -> float:
+        """Waits as the unit's line says. Seconds to wait beyond that, so that those who were told together do not come together."""
+        try:
+            async with asyncio.timeout(error.wait):
+                await error.sooner.wait()
+        except TimeoutError:
+            return 0.0
+        return self._backoff.wait(1)
 
     async def _one_session(self) -> tuple[bool, DeviceUnreachable | DeviceProtocolError]:
         """Whether the session brought anything, and what ended it. That is said before the session is closed: a silent device is slow to part from."""

@@ -4,6 +4,7 @@ A protocol offers one function that opens a ``Session``. ``DeviceLink`` (``drive
 forwards their batches, says Bad once for every tag when a session is lost, and lets writes through only while a session is open.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,7 +26,15 @@ DeviceT_contra = TypeVar("DeviceT_contra", contravariant=True)
 
 
 class SilentUnit(DeviceUnreachable):
-    """A unit that shares its line does not answer. Each try costs the others a time-out: it is tried again seldom."""
+    """A unit that shares its line does not answer again and again. Each try costs the others a time-out: the line says when it may be tried.
+
+    ``wait`` is seconds until then; ``sooner`` is set when it may be tried at once, because what was silent with it answers again.
+    """
+
+    def __init__(self, text: str, wait: float, sooner: asyncio.Event) -> None:
+        self.wait = wait
+        self.sooner = sooner
+        super().__init__(text)
 
 
 class WriteStatus(StrEnum):

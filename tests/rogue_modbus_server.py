@@ -6,6 +6,7 @@ server of another kind, so that the next request may be answered as if nothing h
 """
 
 import asyncio
+import contextlib
 import os
 import ssl
 import struct
@@ -134,8 +135,11 @@ class Request:
 class RogueModbusServer:
     """Answers each request by the first behaviour of ``next_read`` or ``next_write``, and by ``otherwise`` when there is none.
 
-    ``silent`` are units that never answer, and use up no behaviour; ``absent`` are addresses that the device does not have; with ``keeps_writes`` false it
-    confirms writes and forgets them. ``pipelined`` counts requests that came on a connection while an earlier one of it was unanswered.
+    ``silent`` are units that never answer, and use up no behaviour; ``absent`` are addresses that the device does not have, ``failing`` those whose reading
+    fails (04); with ``keeps_writes`` false it confirms writes and forgets them. With ``patience`` it is a gateway to one bus: it serves one request at a time,
+    and waits so many seconds for a silent unit before it says so (0B). One that ``is_converter`` hands what its bus brings to the connection made last,
+    whoever asked. ``pipelined`` counts requests that came on a connection while an earlier one of it was
+    unanswered.
     """
 
     def __init__(self, framing: Framing = Framing.TCP, tls: ssl.SSLContext | None = None) -> None:
@@ -145,6 +149,9 @@ class RogueModbusServer:
         self.registers = [0] * _SIZE
         self.bits = [False] * _SIZE
         self.absent: set[int] = set()
+        self.failing: set[int] = set()
+        self.patience: float | None = None
+        self.is_converter = False
         self.keeps_writes = True
         self.next_read: deque[Behaviour] = deque()
         self.next_write: deque[Behaviour] = deque()
@@ -153,9 +160,11 @@ class RogueModbusServer:
         self.connections = 0
         self.pipelined = 0
         self._tls = tls
+        self._bus = asyncio.Lock()
         self._server: asyncio.Server | None = None
         self._terminal: tuple[int, int] | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._newest: asyncio.StreamWriter | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -222,16 +231,17 @@ class RogueModbusServer:
         self.connections += 1
         connection, answering = self.connections, set[asyncio.Task[None]]()
         self._writers.add(writer)
+        self._newest = writer
         try:
             while True:
                 transaction, unit, pdu = await self._request(reader)
                 self.pipelined += bool(answering)
                 told = self.next_write if pdu[0] in _WRITES else self.next_read
-                behaviour = HANGS if unit in self.silent else told.popleft() if told else self.otherwise
+                behaviour = self._of_silent_unit() if unit in self.silent else told.popleft() if told else self.otherwise
                 function, address, argument = struct.unpack_from(">BHH", pdu)
                 self.requests.append(Request(connection, transaction, unit, function, address, argument, behaviour))
                 frame = self._frame(transaction, unit, self._answer(pdu, behaviour.executes))
-                task = asyncio.create_task(_send(writer, behaviour, frame))
+                task = asyncio.create_task(self._send(writer, behaviour, frame))
                 for tasks in (answering, self._tasks):
                     tasks.add(task)
                     task.add_done_callback(tasks.discard)
@@ -239,6 +249,15 @@ class RogueModbusServer:
             writer.transport.abort()
         finally:
             self._writers.discard(writer)
+
+    def _of_silent_unit(self) -> Behaviour:
+        return HANGS if self.patience is None else Behaviour("a gateway that waits", exception(0x0B).change, delay=self.patience)
+
+    async def _send(self, asked_on: asyncio.StreamWriter, behaviour: Behaviour, frame: bytes) -> None:
+        async with self._bus if self.patience is not None else contextlib.nullcontext():
+            await asyncio.sleep(behaviour.delay)
+            writer = self._newest if self.is_converter and self._newest is not None else asked_on
+            await _send(writer, behaviour, frame)
 
     async def _request(self, reader: asyncio.StreamReader) -> tuple[int, int, bytes]:
         """Transaction (0 for RTU), unit and PDU."""
@@ -262,6 +281,8 @@ class RogueModbusServer:
         count = argument if function in {1, 2, 3, 4, 15, 16} else 1
         if not self.absent.isdisjoint(range(address, address + count)):
             return bytes([function | 0x80, 2])
+        if not self.failing.isdisjoint(range(address, address + count)):
+            return bytes([function | 0x80, 4])
         if function in {1, 2}:
             packed = sum(bit << place for place, bit in enumerate(self.bits[address : address + count])).to_bytes((count + 7) // 8, "little")
             return bytes([function, len(packed)]) + packed
@@ -283,7 +304,6 @@ class RogueModbusServer:
 
 
 async def _send(writer: asyncio.StreamWriter, behaviour: Behaviour, frame: bytes) -> None:
-    await asyncio.sleep(behaviour.delay)
     sent = behaviour.change(frame)
     for piece in (sent[at : at + 1] for at in range(len(sent))) if behaviour.pace else (sent,):
         if writer.is_closing():

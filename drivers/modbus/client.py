@@ -40,6 +40,11 @@ class ModbusClient:
         return self._line.is_shared
 
     @property
+    def has_answered(self) -> bool:
+        """The unit itself has, in this session."""
+        return self._seat.answered > 0.0
+
+    @property
     def disorder(self) -> int:
         """Changes whenever what is read next may be the answer to an earlier request; 0 where that cannot be. See ``line``."""
         return self._line.disorder

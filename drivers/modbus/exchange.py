@@ -50,7 +50,7 @@ class Seat:
     def refusal(self) -> DeviceUnreachable:
         """What a request meets that comes after the end."""
         if isinstance(self.error, SilentUnit):
-            return SilentUnit(str(self.error))
+            return SilentUnit(str(self.error), self.error.wait, self.error.sooner)
         return ConnectionDropped(f"{_ENDED}: {self.error}")
 
 

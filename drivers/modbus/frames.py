@@ -67,6 +67,11 @@ class ModbusException:
         return self.code in {2, 3}
 
     @property
+    def is_failure(self) -> bool:
+        """The device, or what it would have read, does not work."""
+        return self.code == 4
+
+    @property
     def is_busy(self) -> bool:
         """The device asks to be asked again."""
         return self.code == 6
@@ -100,12 +105,17 @@ class BadFrame(DeviceProtocolError):
 class ReadRequest:
     """A read, made once and asked again and again. ``count`` is registers, or bits of a bit table."""
 
-    __slots__ = ("_expected", "_function", "pdu")
+    __slots__ = ("_expected", "_function", "_text", "pdu")
 
     def __init__(self, table: ModbusTable, address: int, count: int) -> None:
         self._function = READ_FUNCTION[table]
         self._expected = (count + 7) // 8 if table.is_bit else 2 * count
+        self._text = f"{table} {address}..{address + count - 1}" if count > 1 else f"{table} {address}"
         self.pdu = struct.pack(">BHH", self._function, address, count)
+
+    def __str__(self) -> str:
+        """As ``forbidden`` in devices.toml would name it."""
+        return self._text
 
     def accept(self, pdu: bytes) -> Answer:
         """The data bytes: registers as on the wire, or bits, least significant first.
@@ -130,6 +140,10 @@ class WriteRequest:
     def __init__(self, pdu: bytes) -> None:
         self.pdu = pdu
         self._echo = pdu if pdu[0] == MASK_WRITE_REGISTER else pdu[:5]
+
+    def __str__(self) -> str:
+        _, address = struct.unpack_from(">BH", self.pdu)
+        return f"a write at {address}"
 
     @classmethod
     def of(cls, table: ModbusTable, address: int, data: bytes, style: WriteStyle = WriteStyle.EITHER) -> "WriteRequest":

@@ -5,7 +5,7 @@ Rules:
 1. Units take turns. ``window`` requests are under way at once: one, or more where the framing numbers them and the configuration says so.
 2. The connection is made when a request needs it, once for all who wait, and closed with the last session. Nothing is ever sent twice by the line.
 3. A unit that shares its line and is silent ends its own session alone, where answers are numbered: a late one is known by its number, counted, and
-   thrown away. Two silences in a row may be the connection's own end, and it is made anew.
+   thrown away. Two silences in a row may be the connection's own end, and it is made anew. ``silences`` has more of these rules.
 4. A wrong answer ends the connection and the session it met. Other units' requests under way are reset (``LineReset``), those that wait go out on the next.
 5. Where answers are not numbered (RTU) every disorder - a time-out, a request given up, a wrong answer, a lost connection - raises ``disorder``: what is read
    next may be the answer to an earlier request, and each unit must prove itself first (``session``). A socket is reset then. A serial port, which cannot be,
@@ -25,6 +25,7 @@ from drivers.modbus.exchange import Exchange, LineReset, Seat
 from drivers.modbus.frames import BadFrame, ModbusException, WriteRequest
 from drivers.modbus.rtu import answer_length
 from drivers.modbus.serial_port import character_time, silence
+from drivers.modbus.silences import Silences
 from drivers.modbus.turns import Turns
 from drivers.modbus.wire import RtuWire, TcpWire, Wire
 from drivers.session import SilentUnit
@@ -39,8 +40,6 @@ _IDLE_FOR: Final = 1.0
 """Seconds without a request after which a device may close the connection and mean nothing by it."""
 _FADING: Final = 0.98
 """Of the slowest round trip, with each that is faster: some dozens are remembered."""
-_LIVELY_FOR: Final = 10.0
-"""Seconds for which a unit counts as alive after its last answer."""
 _PATIENCE: Final = 5.0
 """Seconds of noise after which a serial line is given up."""
 _RTU_OVERHEAD: Final = 3
@@ -72,7 +71,8 @@ class Line:
         self._not_before = 0.0
         self._noisy_since: float | None = None
         self._active = 0.0
-        self._silences = 0
+        self._silences = Silences()
+        self._someone_is_back = asyncio.Event()
 
     @property
     def is_shared(self) -> bool:
@@ -164,7 +164,7 @@ class Line:
             return
         while len(wire.under_way) < self.window and (exchange := self._turns.next()) is not None:
             exchange.begun, exchange.begun_at = now, times.now()
-            exchange.deadline = now + exchange.seat.timeout + self._on_the_wire(exchange)
+            exchange.deadline = now + self._silences.within(exchange.seat.unit, exchange.seat.timeout) + self._on_the_wire(exchange)
             self._active, self._noisy_since = now, None
             wire.send(exchange)
             if self._deadline is None or self._deadline.when() > exchange.deadline:
@@ -207,7 +207,8 @@ class Line:
             self._give_up_all(DeviceUnreachable("the connection ended as soon as it was made"))
             return
         self._wire = wire
-        self._silences, self._active = 0, time.monotonic()
+        self._active = time.monotonic()
+        self._silences.connected(self._active)
         self._pump()
 
     def answered(self, exchange: Exchange, pdu: bytes) -> None:
@@ -219,9 +220,12 @@ class Line:
         except BadFrame as error:
             self.broken(error, exchange, seat.unit)
             return
-        self._silences = 0
         took = round(latency * times.MICROSECONDS)
-        seat.latency, seat.answered, seat.heard = latency, now, exchange.begun_at + took
+        seat.latency, seat.heard = latency, exchange.begun_at + took
+        if isinstance(answer, ModbusException) and answer.is_from_gateway:
+            self._silences.line_answered()
+        else:
+            self._unit_answered(seat, now)
         seat.slowest = max(latency, _FADING * seat.slowest)
         seat.metrics.polled(f"exception_{answer.code:02X}" if isinstance(answer, ModbusException) else "answered", latency)
         if not exchange.future.done():
@@ -253,9 +257,16 @@ class Line:
                 self._drop(seat, error)
         self._pump()
 
+    def _unit_answered(self, seat: Seat, now: float) -> None:
+        seat.answered = now
+        if self._silences.unit_answered(seat.unit):
+            self._someone_is_back.set()
+            self._someone_is_back = asyncio.Event()
+
     def late(self, seat: Seat) -> None:
         seat.heard = times.now()
         seat.metrics.rejected("late")
+        self._silences.line_answered()
 
     def unasked(self) -> None:
         """On a serial port this is noise, or the end of an answer that came too late: it is waited out. A socket that says it is made anew."""
@@ -311,27 +322,29 @@ class Line:
             if exchange.seat.answered > exchange.begun:
                 self._narrow()
         for seat in {exchange.seat for exchange in expired}:
-            self._silences += 1
-            self._silence(
-                wire, [exchange for exchange in expired if exchange.seat is seat], self.silent(seat, f"no answer within {seat.timeout:g} s"), ends_session=True
-            )
+            self._silences.fell()
+            of_seat = [exchange for exchange in expired if exchange.seat is seat]
+            waited = round(of_seat[0].deadline - of_seat[0].begun, 3)
+            self._silence(wire, of_seat, self.silent(seat, f"no answer within {waited:g} s to {of_seat[0].request}"), ends_session=True)
         if self._wire is not None and self._wire.under_way and self._deadline is None:
             self._watch(min(exchange.deadline for exchange in self._wire.under_way.values()))
 
     def silent(self, seat: Seat, text: str) -> DeviceUnreachable:
-        """The error for a unit that does not answer: it is the unit's own where others answered of late; else its next tries hold up nobody."""
-        lively = time.monotonic() - _LIVELY_FOR
-        others_answer = any(other.answered > lively for other in self._seats if other is not seat)
-        return SilentUnit(text) if self.is_shared and others_answer else DeviceUnreachable(text)
+        """The error for a unit that does not answer: see ``silences``."""
+        others = (other.answered for other in self._seats if other is not seat)
+        wait = self._silences.next_try(seat.unit, seat.timeout, others, time.monotonic())
+        return DeviceUnreachable(text) if wait is None else SilentUnit(text, wait, self._someone_is_back)
 
     def _silence(self, wire: Wire, exchanges: Sequence[Exchange], error: DeviceUnreachable, *, ends_session: bool) -> None:
         """Requests of one seat that are not waited for any more, sent and unanswered."""
         seat = exchanges[0].seat
         # What the kernel still holds of a write must never leave: only the end of the connection takes it back.
         bears_write = any(isinstance(exchange.request, WriteRequest) for exchange in [*exchanges, *self._under_way_of(seat)])
-        is_numbered_for_others = not self._is_rtu and self.is_shared and self._silences < 2 and not bears_write
+        is_numbered_for_others = not self._is_rtu and self.is_shared and not self._silences.are_the_line_s and not bears_write
         for exchange in exchanges:
             wire.forget(exchange)
+        if is_numbered_for_others:
+            self._silences.gave_up(seat.unit)
         if ends_session:
             for exchange in [*exchanges, *self._under_way_of(seat)]:
                 wire.forget(exchange)

@@ -25,8 +25,6 @@ POISON: Final = 0xDEAD
 _MBAP: Final = struct.Struct(">HHHB")
 _TCP_REQUEST: Final = 12
 _RTU_REQUEST: Final = 8
-_APART: Final = 0.001
-"""Seconds between a reply that holds and the next: timers of one moment have no order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +39,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """``delay`` in seconds; ``holds``: the replies after it come behind it, else they may overtake it; ``closes`` ends the connection behind ``frame``."""
+    """``delay`` in seconds; ``closes`` ends the connection behind ``frame``; ``again_after`` sends it once more, so many seconds later."""
 
     frame: bytes
     delay: float = 0.0
-    holds: bool = False
     closes: bool = False
+    again_after: float | None = None
 
 
 class ScriptedModbusServer:
-    """``meet`` makes the reply; ``frame_of`` the proper one."""
+    """``meet`` makes the reply; ``frame_of`` the proper one. A reply goes to the connection that was made last: RTU frames over a socket come through a
+    converter that knows nothing of requests, and hands what its serial line brings to whoever is connected by then."""
 
     def __init__(self, framing: Framing, meet: Callable[["ScriptedModbusServer", Asked], Reply]) -> None:
         self.framing = framing
@@ -59,7 +58,7 @@ class ScriptedModbusServer:
         self._meet = meet
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.WriteTransport] = set()
-        self._held_until: dict[asyncio.WriteTransport, float] = {}
+        self._newest: asyncio.WriteTransport | None = None
         self._terminal: tuple[int, int] | None = None
 
     def frame_of(self, asked: Asked, first: int | None = None) -> bytes:
@@ -79,19 +78,21 @@ class ScriptedModbusServer:
             unit, address = (request[6], request[8:10]) if self.framing is Framing.TCP else (request[0], request[2:4])
             asked = Asked(self.reads, int.from_bytes(request[:2], "big"), unit, int.from_bytes(address, "big"))
             self.reads += 1
-            self._send(transport, self._meet(self, asked))
+            reply = self._meet(self, asked)
+            if reply.delay:
+                asyncio.get_running_loop().call_later(reply.delay, self._send, transport, reply)
+            else:
+                self._send(transport, reply)
+            if reply.again_after is not None:
+                asyncio.get_running_loop().call_later(reply.delay + reply.again_after, self._send, transport, reply)
         return received
 
-    def _send(self, transport: asyncio.WriteTransport, reply: Reply) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        due = max(now + reply.delay, self._held_until.get(transport, 0.0))
-        if reply.holds:
-            self._held_until[transport] = due + _APART
-        if due > now:
-            loop.call_at(due, _send, transport, reply)
-        else:
-            _send(transport, reply)
+    def _send(self, asked_on: asyncio.WriteTransport, reply: Reply) -> None:
+        transport = asked_on if self.framing is Framing.TCP or self._newest is None else self._newest
+        if not transport.is_closing():
+            transport.write(reply.frame)
+            if reply.closes:
+                transport.close()
 
     async def start_on_terminal(self, path: Path) -> None:
         """Serves a new pseudo-terminal, whose other end ``path`` leads to."""
@@ -121,10 +122,10 @@ class ScriptedModbusServer:
 
     def opened(self, transport: asyncio.WriteTransport) -> None:
         self._open.add(transport)
+        self._newest = transport
 
     def closed(self, transport: asyncio.WriteTransport) -> None:
         self._open.discard(transport)
-        self._held_until.pop(transport, None)
 
 
 class _Connection(asyncio.Protocol):
@@ -146,13 +147,6 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
             self._server.closed(self._transport)
-
-
-def _send(transport: asyncio.WriteTransport, reply: Reply) -> None:
-    if not transport.is_closing():
-        transport.write(reply.frame)
-        if reply.closes:
-            transport.close()
 
 
 def tags_of(device: str, first_id: int, scan_ms: int) -> tuple[Tag, ...]:

@@ -29,11 +29,11 @@ from tests.faults.scripted_modbus import ADDRESSES, IDENTITY, POISON, Asked, Rep
 
 IS_FULL = os.environ.get("MONAZITE_FULL_FAULTS") == "1"
 READS = 10_000 if IS_FULL else 400
-MALFORMED = 100_000 if IS_FULL else 2_000
-"""A framing."""
+MALFORMED = {Framing.TCP: 100_000 if IS_FULL else 2_000, Framing.RTU: 100_000 if IS_FULL else 800}
 DEVICES = 4
 SEED = 20_261_125
 LATE_SHARE = 0.2
+DOUBLED_SHARE = 0.2
 TIMEOUT = 0.04
 SCAN_MS = 10
 GROWTH = 16 * 2**20
@@ -44,14 +44,16 @@ pytestmark = pytest.mark.timeout(3_600 if IS_FULL else 120)
 class Link:
     """A device link, and what was wrong in what it published: Good values that no timely and well-formed answer bore."""
 
-    def __init__(self, driver: ModbusDriver, line: ModbusLine, unit: int, timeout: float, refused: Callable[[int, int], bool]) -> None:
+    def __init__(
+        self, driver: ModbusDriver, line: ModbusLine, unit: int, refused: Callable[[int, int], bool] = lambda address, number: False, *, is_known: bool = True
+    ) -> None:
         self.good = 0
         self.bad = 0
         self.wrong: list[tuple[int, float]] = []
         self._refused = refused
         self._first_id = 100 * unit
         self.registry = CollectorRegistry()
-        device = ModbusDevice(f"MB-SEP-{unit:02}", "SEP", line, unit, timeout=timeout, identity=IDENTITY)
+        device = ModbusDevice(f"MB-SEP-{unit:02}", "SEP", line, unit, timeout=TIMEOUT, identity=IDENTITY if is_known else None)
         self._labels = {"driver": "modbus", "device": device.name}
         backoff = Backoff(first=0.001, cap=0.001, floor=0.0)
         metrics = DriverMetricFamilies(self.registry).of("modbus", device.name)
@@ -125,7 +127,7 @@ async def test_of_thousands_of_late_answers_none_becomes_a_value_and_each_is_cou
             await server.start_on_terminal(tmp_path / "port")
             line = SerialLine(str(tmp_path / "port"), 115_200, Parity.NONE)
         driver = ModbusDriver()
-        link = Link(driver, line, 1, TIMEOUT, lambda address, number: number in lateness.numbers)
+        link = Link(driver, line, 1, lambda address, number: number in lateness.numbers)
         async with kept_open(driver, line), running([link]):
             while server.reads < READS:
                 await _progress(lambda: server.reads)
@@ -159,6 +161,36 @@ async def test_the_same_lateness_makes_the_library_return_values_of_other_regist
         client.close()
     report(f"the library over RTU: {wrong} of 60 reads with the values of other registers")
     assert wrong > 0
+
+
+class Doubling:
+    """Every fifth answer comes once more, at once or some milliseconds later: as the answer to what is asked next, if it is taken for one."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random(SEED)
+        self.count = 0
+        self.is_over = False
+
+    def meet(self, server: ScriptedModbusServer, asked: Asked) -> Reply:
+        if self.is_over or self._chance.random() >= DOUBLED_SHARE:
+            return Reply(server.frame_of(asked))
+        self.count += 1
+        return Reply(server.frame_of(asked), again_after=self._chance.choice((0.0, 0.001, 0.003)))
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known device", "unknown device"])
+async def test_of_thousands_of_doubled_rtu_answers_none_becomes_the_value_of_another_register(is_known: bool) -> None:
+    doubling, driver = Doubling(), ModbusDriver()
+    async with ScriptedModbusServer(Framing.RTU, doubling.meet) as server:
+        link = Link(driver, TcpLine("127.0.0.1", server.port, Framing.RTU), 1, is_known=is_known)
+        async with running([link]):
+            while server.reads < READS:
+                await _progress(lambda: server.reads)
+            doubling.is_over = True
+            await _good_again([link])
+    report(f"{doubling.count} of {server.reads} answers came twice, {link.good} Good values")
+    assert link.wrong == []
+    assert doubling.count > READS * DOUBLED_SHARE / 2
 
 
 class Malformation:
@@ -252,13 +284,11 @@ async def test_of_malformed_replies_none_becomes_a_value_and_the_links_stay(fram
     memory: list[int] = []
     async with AsyncExitStack() as stack:
         servers = [await stack.enter_async_context(ScriptedModbusServer(framing, malformation.meet)) for _ in range(DEVICES)]
-        links = [
-            Link(driver, TcpLine("127.0.0.1", server.port, framing), unit, TIMEOUT, lambda address, number: False) for unit, server in enumerate(servers, 1)
-        ]
+        links = [Link(driver, TcpLine("127.0.0.1", server.port, framing), unit) for unit, server in enumerate(servers, 1)]
         await stack.enter_async_context(running(links))
-        while malformation.count < MALFORMED:
+        while malformation.count < MALFORMED[framing]:
             await _progress(lambda: malformation.count)
-            if malformation.count > MALFORMED // 5:
+            if malformation.count > MALFORMED[framing] // 5:
                 memory.append(resident_bytes())
         malformation.is_over, replies = True, sum(server.reads for server in servers)
         await _good_again(links)

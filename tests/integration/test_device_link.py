@@ -291,16 +291,21 @@ async def test_an_overflow_in_the_device_is_a_row_of_the_ledger_for_as_long_as_i
         assert account.lost_at[GapCause.QUEUE_OVERFLOW][0] <= account.regained_at[GapCause.QUEUE_OVERFLOW][0]
 
 
-async def test_a_unit_that_is_silent_on_a_shared_line_is_tried_once_more_and_then_seldom() -> None:
+async def test_a_silent_unit_is_tried_when_its_line_says_or_sooner_when_another_is_back() -> None:
     tries: list[float] = []
+    sooner = asyncio.Event()
 
     async def silent(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
         tries.append(time.monotonic())
-        raise SilentUnit("no answer")
+        raise SilentUnit("no answer", 0.5 if len(tries) == 1 else 3600.0, sooner)
 
-    async with Indicator() as indicator, linked(indicator, open_session=silent):
-        await asyncio.sleep(2.0)
-    assert len(tries) == 2, "once more, since an answer can be late; then the others on the line, who pay for each try, have five seconds at least"
+    async with Indicator() as indicator, linked(indicator, open_session=silent) as linkage:
+        await linkage.until(lambda: len(tries) == 2)
+        assert tries[1] - tries[0] >= 0.5
+        await asyncio.sleep(1.0)
+        assert len(tries) == 2
+        sooner.set()
+        await linkage.until(lambda: len(tries) == 3)
 
 
 async def test_a_device_that_accepts_and_never_answers_changes_nothing_for_the_others() -> None:

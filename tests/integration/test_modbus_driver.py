@@ -222,7 +222,6 @@ async def test_two_answers_to_one_request_end_the_connection_and_the_second_is_n
     ("code", "quality"),
     [
         (1, Quality.BAD_NOT_SUPPORTED),
-        (4, Quality.BAD_DEVICE_FAILURE),
         (6, Quality.BAD_RESOURCE_UNAVAILABLE),
         (0x63, Quality.BAD_UNKNOWN_RESPONSE),
     ],
@@ -238,6 +237,78 @@ async def test_an_exception_of_the_device_is_a_quality_and_the_connection_stays(
         assert {(request.address, request.argument) for request in server.requests} == {(0, 10)}, "the block is not split"
         assert [status.state for status in link.statuses] == [LinkState.UP]
         assert (server.connections, link.metric("reconnects"), link.metric("polls", result="timeout")) == (1, 0, 0)
+
+
+async def test_a_register_that_fails_makes_its_own_tag_bad_and_no_other(server: RogueModbusServer) -> None:
+    async with linked(device_at(server)) as link:
+        await link.until(Quality.GOOD)
+        server.failing = {3}
+        await link.until(Quality.GOOD, Quality.BAD_DEVICE_FAILURE, Quality.GOOD)
+        assert [link.bad(tag) for tag in (FLOW, LOT)] == [[], []]
+        assert (server.connections, [status.state for status in link.statuses]) == (1, [LinkState.UP])
+
+
+async def test_a_device_that_fails_as_a_whole_is_not_asked_for_each_register_of_its_own(server: RogueModbusServer) -> None:
+    tags = tuple(modbus_tag(1 + address, f"TT{address}", ModbusAddress(ModbusTable.INPUT, address, Encoding.INT16)) for address in range(100))
+    async with linked(device_at(server), tags) as link:
+        await link.until(Quality.GOOD)
+        server.failing = set(range(100))
+        await link.until(Quality.BAD_DEVICE_FAILURE)
+        seen = len(link.of(tags[0]))
+        await link.until_true(lambda: len(link.of(tags[0])) > seen + 1)
+        asked = len(server.requests)
+        seen = len(link.of(tags[0]))
+        await link.until_true(lambda: len(link.of(tags[0])) == seen + 10)
+        assert 10 <= (len(server.requests) - asked) / 10 <= 20, "sixteen halvings make seventeen blocks of one"
+
+
+async def test_a_scan_of_many_blocks_goes_on_between_the_scans_of_a_faster_class(server: RogueModbusServer) -> None:
+    many = tuple(
+        replace(modbus_tag(1 + address, f"TT{address}", ModbusAddress(ModbusTable.INPUT, address, Encoding.INT16)), scan_ms=60_000) for address in range(100)
+    )
+    fast = replace(modbus_tag(900, "PT101", ModbusAddress(ModbusTable.HOLDING, 0, Encoding.INT16)), scan_ms=100)
+    server.otherwise = late(0.02)
+    async with linked(replace(device_at(server), max_registers=1, max_gap=0), (*many, fast)) as link:
+        await link.until(Quality.GOOD)
+        order = "".join("f" if request.function == 3 else "m" for request in server.requests)
+    assert order.count("m") == len(many)
+    assert order.count("f") >= 10, "two seconds of the many leave room for twenty"
+    assert "m" * 20 not in order
+
+
+async def test_a_fast_class_that_cannot_keep_up_does_not_keep_the_slow_one_from_being_read(server: RogueModbusServer) -> None:
+    many = tuple(
+        replace(modbus_tag(1 + address, f"TT{address}", ModbusAddress(ModbusTable.INPUT, address, Encoding.INT16)), scan_ms=60_000) for address in range(20)
+    )
+    fast = tuple(modbus_tag(100 + address, f"PT{address}", ModbusAddress(ModbusTable.HOLDING, address, Encoding.INT16)) for address in range(5))
+    server.otherwise = late(0.02)
+    async with linked(replace(device_at(server), max_registers=1, max_gap=0), (*many, *fast)) as link:
+        await link.until(Quality.GOOD)
+
+
+async def test_a_block_that_is_never_answered_is_named_in_what_ends_the_session(server: RogueModbusServer) -> None:
+    tags = (FLOW, modbus_tag(2, "TT60", ModbusAddress(ModbusTable.HOLDING, 60, Encoding.INT32, length=2)))
+    async with linked(device_at(server, TIMEOUT), tags) as link:
+        await link.until(Quality.GOOD)
+        server.otherwise = rogue_modbus_server.HANGS
+        server.next_read.append(rogue_modbus_server.PROPER)
+        await link.until(Quality.BAD_NO_COMMUNICATION)
+        assert "to holding" in str(link.driver.status.last_error)
+
+
+async def test_a_device_without_tags_whose_line_breaks_is_down(server: RogueModbusServer) -> None:
+    async with linked(device_at(server), ()) as link:
+        await link.until_true(lambda: server.open_connections == 1)
+        await server.stop()
+        await link.until_true(lambda: link.driver.status.state is LinkState.DOWN)
+
+
+async def test_refused_addresses_are_no_overload(server: RogueModbusServer) -> None:
+    server.absent = {2}
+    async with linked(device_at(server)) as link:
+        await link.until_true(lambda: link.driver.status.state is LinkState.DEGRADED)
+        overloaded = link.registry.get_sample_value("monazite_driver_overloaded", {"driver": "modbus", "device": DEVICE})
+        assert overloaded == 0.0
 
 
 @pytest.mark.parametrize("code", [0x0A, 0x0B])
@@ -256,7 +327,7 @@ async def test_a_gateway_that_does_not_reach_the_unit_is_a_lost_link(server: Rog
 async def test_a_device_that_lacked_its_registers_for_a_while_is_asked_for_them_in_one_piece_again(
     server: RogueModbusServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drivers.modbus.session._WHOLE_AGAIN_AFTER", 0.3)
+    monkeypatch.setattr("drivers.modbus.scan._WHOLE_AGAIN_AFTER", 0.3)
     async with linked(device_at(server)) as link:
         await link.until(Quality.GOOD)
         server.absent = set(range(10))

@@ -199,34 +199,79 @@ async def test_a_silent_unit_ends_its_own_session_and_the_others_go_on(framing: 
         assert framing is Framing.RTU or server.connections == 1
 
 
-async def test_a_unit_is_called_silent_only_while_others_on_its_line_answer() -> None:
+async def test_a_unit_gets_a_place_in_the_row_of_the_silent_only_if_others_on_its_connection_answer() -> None:
     async with serving() as server:
         driver = ModbusDriver()
         server.silent = {2}
-        async with opened(driver, device_on(tcp(server), 1)) as lively, opened(driver, device_on(tcp(server), 2)) as silent:
-            with pytest.raises(DeviceUnreachable) as alone:
-                await anext(silent.batches())
-            await anext(lively.batches())
-            async with opened(driver, device_on(tcp(server), 3)), opened(driver, device_on(tcp(server), 2)) as again:
-                with pytest.raises(SilentUnit, match="no answer within"):
-                    await anext(again.batches())
-                outcome = await again.write(tags_of("MB-2")[0], 5.0)
+
+        async def ended() -> DeviceUnreachable:
+            async with opened(driver, device_on(tcp(server), 2)) as silent:
+                with pytest.raises(DeviceUnreachable, match=r"no answer within .* to holding 0") as error:
+                    await anext(silent.batches())
+                outcome = await silent.write(tags_of("MB-2")[0], 5.0)
                 assert outcome.status is WriteStatus.NOT_SENT
-            assert not isinstance(alone.value, SilentUnit)
+            return error.value
+
+        async with opened(driver, device_on(tcp(server), 1)) as lively:
+            scans = lively.batches()
+            for _ in range(3):
+                assert type(await ended()) is DeviceUnreachable, "nobody answered yet"
+            await anext(scans)
+            assert type(await ended()) is DeviceUnreachable, "an answer may be late once"
+            await anext(scans)
+            again = await ended()
+            assert isinstance(again, SilentUnit)
+            assert again.wait >= 5.0
+
+
+async def test_when_one_silent_unit_answers_again_all_of_its_line_are_tried_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.modbus.silences._SOONEST", 1.0)
+    monkeypatch.setattr("drivers.modbus.silences._SHARE", 12.0)
+    units = (1, 2, 3, 4)
+    async with serving() as server, linked(*(device_on(tcp(server), unit) for unit in units)) as links:
+        for link in links:
+            await link.good()
+        server.silent = {2, 3, 4}
+        for link in links[1:]:
+            await until(lambda: link.metric("polls", result="timeout") >= 2)  # noqa: B023  # used within the round
+        good = [link.count(Quality.GOOD) for link in links]
+        server.silent = set()
+        await until(lambda: any(link.count(Quality.GOOD) > before for link, before in zip(links[1:], good[1:], strict=True)))
+        begun = time.monotonic()
+        await until(lambda: all(link.count(Quality.GOOD) > before for link, before in zip(links, good, strict=True)))
+        assert time.monotonic() - begun < 12.0 * TIMEOUT, "else the next would have had its place only then, and the third twice as late"
+        assert links[0].count(Quality.BAD_NO_COMMUNICATION) == 0
+
+
+async def test_a_gateway_that_waits_for_a_silent_unit_longer_than_we_do_costs_no_other_unit_a_sample() -> None:
+    async with serving() as server, linked(*(device_on(tcp(server), unit) for unit in (1, 2, 3))) as links:
+        server.patience = 2.5 * TIMEOUT
+        for link in links:
+            await link.good()
+        server.silent = {2}
+        await until(lambda: links[1].metric("polls", result="timeout") == 2)
+        for link in (links[0], links[2]):
+            await link.good(40)
+            assert [quality for _, _, quality in link.said if quality < 0] == []
+        assert server.connections == 1
+        assert sum(link.metric("frames_rejected", reason="late") for link in links) == 2
 
 
 async def test_a_gateway_s_exception_is_asked_for_once_and_ends_that_unit_s_session_alone() -> None:
     async with serving() as server:
         driver = ModbusDriver()
-        async with opened(driver, device_on(tcp(server), 1)) as lively, opened(driver, device_on(tcp(server), 2)) as away:
-            await anext(lively.batches())
-            server.otherwise = rogue_modbus_server.exception(0x0B)
-            asked = len(server.requests)
-            with pytest.raises(SilentUnit, match="a gateway does not reach the unit"):
-                await anext(away.batches())
-            assert len(server.requests) == asked + 1
-            server.otherwise = PROPER
-            await anext(lively.batches())
+        async with opened(driver, device_on(tcp(server), 1)) as lively:
+            scans = lively.batches()
+            for error in (DeviceUnreachable, SilentUnit):
+                await anext(scans)
+                asked = len(server.requests)
+                async with opened(driver, device_on(tcp(server), 2)) as away:
+                    server.otherwise = rogue_modbus_server.exception(0x0B)
+                    with pytest.raises(error, match="a gateway does not reach the unit"):
+                        await anext(away.batches())
+                server.otherwise = PROPER
+                assert len(server.requests) == asked + 1
+            await anext(scans)
             assert server.connections == 1
 
 
@@ -275,7 +320,7 @@ async def test_a_shared_connection_on_which_two_requests_in_a_row_were_not_answe
             await anext(session.batches())
         server.silent = {1, 2}
         for session in sessions[:2]:
-            with pytest.raises(SilentUnit):
+            with pytest.raises(DeviceUnreachable):
                 await anext(session.batches())
             assert server.connections == 1
         assert (await sessions[2].write(tags_of("MB-3")[0], 1000.0)).status is WriteStatus.CONFIRMED
@@ -295,7 +340,10 @@ async def test_a_connection_that_is_closed_while_idle_and_can_be_made_again_make
             for closed in range(1, 3):
                 for link in links:
                     await link.good(4)
-                await asyncio.sleep(0.3)
+                asked = None
+                while asked != len(server.requests):  # 0.3 s without one
+                    asked = len(server.requests)
+                    await asyncio.sleep(0.3)
                 server.close_connections()
                 await until(lambda: server.connections == closed + 1)  # noqa: B023  # as above
             for link in links:
@@ -763,6 +811,26 @@ async def test_a_doubled_rtu_answer_is_never_the_value_of_the_next_register(iden
             await until(lambda: not server.next_read)
             await link.good()
         assert [row for row in link.wrong if row[2] == Quality.GOOD] == []
+
+
+@pytest.mark.parametrize("identity", [None, Identity(ModbusTable.HOLDING, 190, (1190,))], ids=["unknown device", "known device"])
+async def test_an_answer_that_a_converter_hands_over_after_the_quiet_time_is_no_good_value(identity: Identity | None) -> None:
+    """It comes on the new connection, while the first request of the new session is under way, and has its length."""
+    async with serving(Framing.RTU) as server, linked(device_on(tcp(server), identity=identity)) as [link]:
+        server.is_converter = True
+        await link.good()
+        server.otherwise = late(0.5 * TIMEOUT)
+        for _ in range(3):
+            await until(lambda: server.requests[-1].address == ADDRESSES[0])
+            server.next_read.append(late(2.4 * TIMEOUT))
+            await until(lambda: not server.next_read)
+            await link.good()
+        if identity is None:
+            assert link.wrong != [], "the server does what no request can undo"
+            assert {quality for _, _, quality in link.wrong} == {Quality.UNCERTAIN}
+        else:
+            assert link.wrong == []
+            assert link.metric("frames_rejected", reason="identity") >= 1
 
 
 async def test_a_bit_is_not_written_into_a_word_that_may_be_another() -> None:

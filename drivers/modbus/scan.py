@@ -1,0 +1,174 @@
+"""One scan of a scan class, block by block, so that another scan can go between two blocks.
+
+Rules:
+
+1. A device's refusal (an exception) is a quality and never ends the session. A block refused for its address is halved until only the tags that the device
+   does not have are Bad. So is a block that fails (04), sixteen times a minute at the most: it may be one register that fails, or all of the device. A minute
+   after the first halving the block is asked for whole again, because a device that is being loaded refuses what it has.
+2. A busy device (06) is asked again three times, within the scan's period.
+3. The first request of a session is one block alone, so that a unit that is still away costs the others on its line one time-out.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from drivers.modbus.client import ModbusClient
+from drivers.modbus.decode import BlockDecoder
+from drivers.modbus.exchange import Exchange, LineReset
+from drivers.modbus.frames import Answer, ModbusException, ReadRequest
+from drivers.modbus.plan import Block, ScanClass
+from drivers.modbus.refusals import Refusals
+from drivers.modbus.schedule import Schedule
+from plant.batch import Batch, SampleBatch, TextBatch
+from plant.quality import Quality, good_mask
+
+_WHOLE_AGAIN_AFTER: Final = 60.0
+_FAILURES_HALVED: Final = 16
+_BUSY_TRIES: Final = 3
+_BUSY_WAIT: Final = 0.05
+"""Seconds before the first of these; twice as long before each further one."""
+
+
+@dataclass(slots=True)
+class _DecodedBlock:
+    """A block with what is made of it once: its request and its decoder."""
+
+    block: Block
+    request: ReadRequest
+    decoder: BlockDecoder
+
+    @classmethod
+    def of(cls, block: Block) -> Self:
+        return cls(block, ReadRequest(block.table, block.address, block.count), BlockDecoder(block))
+
+
+class ScannedClass:
+    """A scan class of one session: its schedule, and its blocks as planned and as asked for."""
+
+    def __init__(self, device: str, scan_class: ScanClass, now: float) -> None:
+        self.schedule = Schedule(device, scan_class.period, now)
+        self._planned = [_DecodedBlock.of(block) for block in scan_class.blocks]
+        self._blocks = list(self._planned)
+        self._whole_again = math.inf
+        self._failures_halved = 0
+
+    def to_ask(self, now: float) -> Sequence[_DecodedBlock]:
+        """The blocks of a scan that begins ``now``, seconds of the monotonic clock."""
+        if now >= self._whole_again:
+            self._blocks, self._whole_again, self._failures_halved = list(self._planned), math.inf, 0
+        return self._blocks
+
+    def halved(self, decoded: _DecodedBlock, answer: ModbusException, now: float) -> Sequence[_DecodedBlock]:
+        """What is asked for instead of ``decoded``, in this scan and the next ones; nothing where ``answer`` is the last word on it."""
+        is_worth_it = answer.is_about_address or (answer.is_failure and self._failures_halved < _FAILURES_HALVED)
+        halves = decoded.block.halves() if is_worth_it else None
+        if halves is None:
+            return ()
+        self._failures_halved += answer.is_failure
+        self._whole_again = min(self._whole_again, now + _WHOLE_AGAIN_AFTER)
+        place = self._blocks.index(decoded)
+        self._blocks[place : place + 1] = parts = [_DecodedBlock.of(half) for half in halves]
+        return parts
+
+
+class Scan:
+    """A scan that has begun.
+
+    ``disorder`` was the line's when it began (see ``client``), ``is_proven`` whether the unit was known by then to give the answers to what it is asked.
+    ``away`` is a gateway's word that the unit is not there. ``has_moved``: a block was read since this scan had its turn.
+    """
+
+    def __init__(self, scanned: ScannedClass, client: ModbusClient, refusals: Refusals) -> None:
+        self.scanned = scanned
+        self.disorder = client.disorder
+        self.away: ModbusException | None = None
+        self.is_proven = False
+        self.has_moved = False
+        self._is_there = False
+        self._client = client
+        self._refusals = refusals
+        self._blocks = deque(scanned.to_ask(time.monotonic()))
+        self._asked: deque[tuple[_DecodedBlock, Exchange]] = deque()
+        self._numbers: list[SampleBatch] = []
+        self._texts: list[TextBatch] = []
+
+    @property
+    def is_read(self) -> bool:
+        return not self._blocks and not self._asked
+
+    @property
+    def is_nobody_there(self) -> bool:
+        """A gateway does not reach the unit, and the unit said nothing itself."""
+        return self.away is not None and not self._is_there
+
+    async def read_block(self) -> None:
+        """Reads one block more; the next ones may be on their way. Raises what ends the session; what was read before stands."""
+        ahead = self._client.ahead if self._client.has_answered else 1
+        while self._blocks and len(self._asked) < ahead:
+            self._asked.append((self._blocks[0], self._client.ask(self._blocks[0].request)))
+            self._blocks.popleft()
+        decoded, exchange = self._asked.popleft()
+        answer, at = await self._answer(decoded, exchange)
+        self.has_moved = True
+        if not isinstance(answer, ModbusException):
+            self._is_there = True
+        elif not answer.is_from_gateway:
+            self._is_there = True
+            if parts := self.scanned.halved(decoded, answer, time.monotonic()):
+                self._blocks.extendleft(reversed(parts))
+                return
+        else:
+            self.away = answer
+            if not self._client.has_answered and self._client.is_shared:
+                self._blocks.clear()
+        self._refusals.note(decoded.block, answer)
+        self._add(decoded.decoder, answer, at)
+
+    def withdraw(self) -> None:
+        """Nobody will read on."""
+        self._blocks.clear()
+        while self._asked:
+            self._client.withdraw(self._asked.popleft()[1])
+
+    def batches(self, *, is_uncertain: bool) -> list[Batch]:
+        """What was read so far: one ``SampleBatch`` and one ``TextBatch`` at the most, and Uncertain what would be Good, if so told."""
+        numbers, texts = SampleBatch.concatenate(self._numbers), TextBatch.concatenate(self._texts)
+        if is_uncertain:
+            numbers = SampleBatch(numbers.tag_id, numbers.time, numbers.value, _uncertain(numbers.quality))
+            texts = TextBatch(texts.tag_id, texts.time, texts.value, _uncertain(texts.quality))
+        batches: list[Batch] = [numbers, texts]
+        return [batch for batch in batches if len(batch)]
+
+    def _add(self, decoder: BlockDecoder, answer: Answer, at: int) -> None:
+        if isinstance(answer, ModbusException):
+            self._numbers.append(SampleBatch.of_one_time(decoder.tag_id, at, np.nan, answer.quality))
+            self._texts.append(TextBatch.without_value(decoder.text_ids, at, answer.quality))
+        else:
+            self._numbers.append(decoder.numbers(answer, at))
+            self._texts.append(decoder.texts(answer, at))
+
+    async def _answer(self, decoded: _DecodedBlock, exchange: Exchange) -> tuple[Answer, int]:
+        """The answer, asked for again when another unit's error or the device's own business was in the way."""
+        try:
+            answer, at = await self._client.answer(exchange)
+        except LineReset:
+            answer, at = await self._client.read(decoded.request)
+        end, wait = self.scanned.schedule.due + self.scanned.schedule.period, _BUSY_WAIT
+        for _ in range(_BUSY_TRIES):
+            if not isinstance(answer, ModbusException) or not answer.is_busy or time.monotonic() + wait > end:
+                break
+            await self._client.wait(wait)
+            answer, at = await self._client.read(decoded.request)
+            wait *= 2
+        return answer, at
+
+
+def _uncertain(quality: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    return np.where(good_mask(quality), np.int16(Quality.UNCERTAIN), quality)
