@@ -91,3 +91,13 @@ class FieldDevice(Protocol):
 
     @property
     def heartbeat(self) -> Heartbeat | None: ...
+
+    @property
+    def has_clock(self) -> bool:
+        """The protocol carries the device's time. Else samples bear the gateway's, and there is no offset between the two."""
+        ...
+
+    @property
+    def write_within(self) -> float:
+        """Seconds for a command to be written and read back; afterwards it is never sent."""
+        ...

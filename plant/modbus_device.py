@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from plant.heartbeat import Heartbeat
 from plant.modbus_address import ModbusTable
+from plant.write_within import WRITE_WITHIN
 
 
 class Framing(StrEnum):
@@ -137,6 +138,15 @@ class ModbusDevice:
     @property
     def protocol(self) -> str:
         return "modbus"
+
+    @property
+    def has_clock(self) -> bool:
+        return False
+
+    @property
+    def write_within(self) -> float:
+        """An answer to the write and one to the read-back, however slow the device may be."""
+        return max(WRITE_WITHIN, 2 * self.timeout)
 
     @property
     def endpoint(self) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from plant.heartbeat import Heartbeat
+from plant.write_within import WRITE_WITHIN
 
 _PORT: Final = 4840
 """Where an OPC UA server listens unless told otherwise. Source: OPC UA Part 6, 7.1.2."""
@@ -84,6 +85,14 @@ class OpcuaDevice:
     @property
     def protocol(self) -> str:
         return "opcua"
+
+    @property
+    def has_clock(self) -> bool:
+        return True
+
+    @property
+    def write_within(self) -> float:
+        return WRITE_WITHIN
 
     @property
     def endpoint(self) -> str:

@@ -107,12 +107,12 @@ class TomlTable:
             self.report(key, f"{value!r} is no table", f"write {key} = {example}")
         return None
 
-    def seconds(self, key: str, default: float) -> float:
-        """Number above 0, an hour at most."""
+    def seconds(self, key: str, default: float, longest: float = _LONGEST_WAIT) -> float:
+        """Number above 0."""
         value = self.values.get(key, default)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= _LONGEST_WAIT:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= longest:
             return float(value)
-        self.report(key, f"{value!r} is no number of seconds above 0, up to {_LONGEST_WAIT}", f"write {key} = {default:g}")
+        self.report(key, f"{value!r} is no number of seconds above 0, up to {longest:g}", f"write {key} = {default:g}")
         return default
 
 

@@ -20,6 +20,8 @@ _KEYS: Final = (
 _RANGE: Final = re.compile(r"(coil|discrete|holding|input) +(\d{1,5})(?: *(?:-|\.\.) *(\d{1,5}))?", re.ASCII)
 _LONGEST_IDENTITY: Final = 16
 _LARGEST_WINDOW: Final = 64
+_LONGEST_TIMEOUT: Final = 10.0
+"""Seconds: a command at a device that is slower would outlast what its user waits for."""
 
 
 def parse_modbus_device(name: str, area: str, table: TomlTable) -> ModbusDevice:
@@ -40,7 +42,7 @@ def parse_modbus_device(name: str, area: str, table: TomlTable) -> ModbusDevice:
         max_bits=table.integer_or("max_bits", 1, 2000, plain.max_bits),
         max_gap=table.integer_or("max_gap", 0, 125, plain.max_gap),
         forbidden=_forbidden(table),
-        timeout=table.seconds("timeout", plain.timeout),
+        timeout=table.seconds("timeout", plain.timeout, _LONGEST_TIMEOUT),
         writes=table.choice_or("writes", WriteStyle, plain.writes),
         bit_writes=table.choice_or("bit_writes", BitWrites, plain.bit_writes),
         identity=_identity(table),

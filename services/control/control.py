@@ -42,11 +42,10 @@ from services.control.states import Step
 
 _log = logging.getLogger(__name__)
 
-GATEWAY_DEADLINE: Final = 4.0
-"""Seconds for the gateway's answer: its own deadline for write and read-back, and the way there and back."""
-
+_THERE_WITHIN: Final = 1.5
+"""Seconds from here to the gateway, beside those for the write and its read-back."""
 _BACK_WITHIN: Final = 0.5
-"""Seconds of ``GATEWAY_DEADLINE`` for the way back. The clocks of control and gateway must agree within it, as those of one machine do."""
+"""Seconds for the way back. The clocks of control and gateway must agree within it, as those of one machine do."""
 
 _SWEEP_PERIOD: Final = 0.5
 _EVENTS_DEADLINE: Final = 5.0
@@ -166,10 +165,11 @@ class Control:
         if refusal is not None:
             return CommandResult(command.id, refusal.state, refusal.detail, times.now())
         device = self._site.devices[entry.tag.device]
-        over = times.now() + round((GATEWAY_DEADLINE - _BACK_WITHIN) * times.MICROSECONDS)
+        within = device.write_within + _THERE_WITHIN
+        over = times.now() + round(within * times.MICROSECONDS)
         command = replace(command, expires=min(command.expires, over))
         try:
-            answer = await self._bus.request(subjects.command(device.area, device.name), encode_command(command), GATEWAY_DEADLINE)
+            answer = await self._bus.request(subjects.command(device.area, device.name), encode_command(command), within + _BACK_WITHIN)
             return decode_command_result(answer)
         except NoResponder:
             detail = f"nothing was written: no gateway serves {device.name}"

@@ -79,7 +79,7 @@ class Gateway:
         for name, device in self._site.devices.items():
             self._add(device, epoch)
             await self._take_over(name)
-            writes = Writes(self._links[name], {tag.name: tag for tag in self._site.tags_on_wire(name)}, self._metrics, self._events.tell)
+            writes = Writes(self._links[name], device.write_within, {tag.name: tag for tag in self._site.tags_on_wire(name)}, self._metrics, self._events.tell)
             commands.append(writes)
             subscriptions.append(await self._bus.serve(subjects.command(device.area, name), writes.answer))
         ready()

@@ -122,7 +122,7 @@ class Line:
             offset, quality = np.nan, Quality.BAD_NO_COMMUNICATION
         elif status.clock_offset is not None:
             offset, quality = status.clock_offset * 1000.0, Quality.GOOD
-        elif self.device.protocol == "modbus":
+        elif not self.device.has_clock:
             offset, quality = 0.0, Quality.GOOD
         else:
             offset, quality = np.nan, Quality.BAD_WAITING_FOR_INITIAL_DATA

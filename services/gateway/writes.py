@@ -25,9 +25,6 @@ from services.gateway.metrics import GatewayMetrics
 
 _log = logging.getLogger(__name__)
 
-WRITE_DEADLINE: Final = 2.0
-"""Seconds for a write and its read-back."""
-
 _REMEMBERED: Final = 10_000
 
 _STATE: Final = {
@@ -42,8 +39,10 @@ _STATE: Final = {
 class Writes:
     """Executes the commands of one device's tags over its link."""
 
-    def __init__(self, link: DeviceLink[Any], by_name: Mapping[str, Tag], metrics: GatewayMetrics, tell: Callable[[Event], None]) -> None:
+    def __init__(self, link: DeviceLink[Any], within: float, by_name: Mapping[str, Tag], metrics: GatewayMetrics, tell: Callable[[Event], None]) -> None:
+        """``within``: seconds for a write and its read-back."""
         self._link = link
+        self._within = within
         self._by_name = by_name
         self._metrics = metrics
         self._tell = tell
@@ -86,7 +85,7 @@ class Writes:
         refusal = check(command, tag, now)
         if refusal is not None:
             return CommandResult(command.id, refusal.state, refusal.detail, now)
-        outcome = await self._link.write(tag, command.value, min(WRITE_DEADLINE, (command.expires - now) / times.MICROSECONDS))
+        outcome = await self._link.write(tag, command.value, min(self._within, (command.expires - now) / times.MICROSECONDS))
         return CommandResult(command.id, _STATE[outcome.status], _detail(outcome), times.now(), outcome.read_back)
 
 

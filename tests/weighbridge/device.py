@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from plant.heartbeat import Heartbeat
+from plant.write_within import WRITE_WITHIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,14 @@ class WeighbridgeDevice:
     @property
     def protocol(self) -> str:
         return "weighbridge"
+
+    @property
+    def has_clock(self) -> bool:
+        return False
+
+    @property
+    def write_within(self) -> float:
+        return WRITE_WITHIN
 
     @property
     def endpoint(self) -> str:

@@ -30,7 +30,8 @@ from services.bus.control_messages import (
 router = APIRouter(tags=["commands"])
 
 _DEADLINE: Final = 3.0
-_CONFIRM_DEADLINE: Final = 12.0
+_CONFIRM_DEADLINE: Final = 30.0
+"""Seconds; longer than the slowest device may take (``FieldDevice.write_within``)."""
 
 _STATUS: Final = {
     Refused.INVALID: 422,
