@@ -1,10 +1,9 @@
-"""Reading a Modbus device block by block: our client and decoder against a bare pymodbus loop that decodes the same tags."""
+"""Scans of a Modbus device, from the session's plan to its batches, against a bare pymodbus loop that reads and decodes the same blocks."""
 
 import asyncio
 import statistics
 import sys
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
@@ -13,33 +12,39 @@ from pymodbus.client import AsyncModbusTcpClient
 
 from benchmarks.comparison import ROUNDS, Comparison
 from drivers import DriverMetricFamilies
-from drivers.modbus.client import ModbusClient
-from drivers.modbus.decode import BlockDecoder
-from drivers.modbus.exchange import Exchange
-from drivers.modbus.frames import ReadRequest
-from drivers.modbus.line import Line
+from drivers.modbus import ModbusDriver
 from drivers.modbus.plan import plan, points_of
 from plant.device import Encoding, ModbusAddress, ModbusDevice, ModbusTable, TcpLine
 from plant.tag import Tag
 from tests.samples import make_tag
 
-TAGS: Final = 60
-PASSES: Final = 300
+BLOCK: Final = 60
+"""Tags of one request: 120 registers."""
+BLOCKS: Final = 16
+TAGS: Final = BLOCKS * BLOCK
+SCANS: Final = 20
+_SCAN_MS: Final = 1
 _UNIT: Final = 1
 _WINDOW: Final = 16
 
 
 def tags() -> list[Tag]:
-    """One full block of 120 input registers, a float32 a tag."""
+    """Input registers, a float32 a tag."""
     return [
-        make_tag(number + 1, f"SEP.COL101.PT{100 + number}", device="FIELD", source=ModbusAddress(ModbusTable.INPUT, 2 * number, Encoding.FLOAT32, length=2))
+        make_tag(
+            number + 1,
+            f"SEP.COL101.PT{100 + number}",
+            device="FIELD",
+            scan_ms=_SCAN_MS,
+            source=ModbusAddress(ModbusTable.INPUT, 2 * number, Encoding.FLOAT32, length=2),
+        )
         for number in range(TAGS)
     ]
 
 
 def comparisons() -> Iterator[Comparison]:
-    yield asyncio.run(_measure("Modbus reads of 60 float32", "benchmarks.modbus_field", 1, 1.8))
-    yield asyncio.run(_measure(f"Modbus reads of 60 float32, window {_WINDOW}", "benchmarks.modbus_responder", _WINDOW, 5.0))
+    yield asyncio.run(_measure(f"Modbus scans of {TAGS} float32", "benchmarks.modbus_field", 1, 1.5))
+    yield asyncio.run(_measure(f"Modbus scans of {TAGS} float32, window {_WINDOW}", "benchmarks.modbus_responder", _WINDOW, 5.0))
 
 
 async def _measure(name: str, field_module: str, window: int, goal: float) -> Comparison:
@@ -48,44 +53,38 @@ async def _measure(name: str, field_module: str, window: int, goal: float) -> Co
     assert field.stdout is not None
     try:
         port = int(await asyncio.wait_for(field.stdout.readline(), 30))
-        device = ModbusDevice("FIELD", "SEP", TcpLine("127.0.0.1", port, window=window), _UNIT, timeout=5.0)
-        client = ModbusClient(device, Line(device.line), DriverMetricFamilies(CollectorRegistry()).of("modbus", device.name))
-        await client.connect()
-        [block] = plan(device, points_of(tags()))[0].blocks
-        decoder = BlockDecoder(block)
-        request = ReadRequest(block.table, block.address, block.count)
+        device = ModbusDevice("FIELD", "SEP", TcpLine("127.0.0.1", port, window=window), _UNIT, max_registers=2 * BLOCK, timeout=5.0)
+        blocks = [block for scan_class in plan(device, points_of(tags())) for block in scan_class.blocks]
+        assert len(blocks) == BLOCKS
+        session = await ModbusDriver().open(device, tags(), DriverMetricFamilies(CollectorRegistry()).of("modbus", device.name))
+        batches = session.batches()
 
         async def ours() -> None:
-            """As a scan does it: with a window, more is asked than fits into it."""
-            asked: deque[Exchange] = deque()
-            for _ in range(PASSES + client.ahead - 1):
-                if len(asked) < client.ahead:
-                    asked.append(client.ask(request))
-                if len(asked) == client.ahead:
-                    answer, at = await client.answer(asked.popleft())
-                    assert isinstance(answer, bytes)
-                    assert len(decoder.numbers(answer, at)) == TAGS
-            for exchange in asked:
-                await client.answer(exchange)
+            for _ in range(SCANS):
+                assert len(await anext(batches)) == TAGS
 
         theirs = AsyncModbusTcpClient("127.0.0.1", port=port)
         assert await theirs.connect()
 
         async def baseline() -> None:
-            for _ in range(PASSES):
-                answer = await theirs.read_input_registers(0, count=2 * TAGS, device_id=_UNIT)
-                values = [theirs.convert_from_registers(answer.registers[2 * number : 2 * number + 2], theirs.DATATYPE.FLOAT32) for number in range(TAGS)]
+            for _ in range(SCANS):
+                values: list[object] = []
+                for block in blocks:
+                    answer = await theirs.read_input_registers(block.address, count=block.count, device_id=_UNIT)
+                    places = range(0, block.count, 2)
+                    values += [theirs.convert_from_registers(answer.registers[place : place + 2], theirs.DATATYPE.FLOAT32) for place in places]
                 assert len(values) == TAGS
 
         try:
             rate = await _rates(ours, baseline)
         finally:
             theirs.close()
-            await client.close()
+            await batches.aclose()
+            await session.close()
     finally:
         field.terminate()
         await field.wait()
-    return Comparison(name, "bare pymodbus loop", "reads/s of CPU", rate["ours"], rate["baseline"], goal)
+    return Comparison(name, "bare pymodbus loop", "tags/s of CPU", rate["ours"], rate["baseline"], goal)
 
 
 async def _rates(ours: Callable[[], Awaitable[None]], baseline: Callable[[], Awaitable[None]]) -> dict[str, float]:
@@ -95,4 +94,4 @@ async def _rates(ours: Callable[[], Awaitable[None]], baseline: Callable[[], Awa
             begun = time.process_time()
             await work()
             took[side].append(time.process_time() - begun)
-    return {side: PASSES / statistics.median(seconds) for side, seconds in took.items()}
+    return {side: SCANS * TAGS / statistics.median(seconds) for side, seconds in took.items()}

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.modbus_reads import TAGS
+from benchmarks.modbus_reads import BLOCK
 
 _MBAP: Final = struct.Struct(">HHHB")
 _REQUEST: Final = 12
@@ -22,7 +22,7 @@ class Responder(asyncio.Protocol):
     def __init__(self) -> None:
         self._received = b""
         self._transport: asyncio.WriteTransport | None = None
-        data = np.linspace(0.0, 99.0, TAGS).astype(">f4").tobytes()
+        data = np.linspace(0.0, 99.0, BLOCK).astype(">f4").tobytes()
         self._pdu = bytes([4, len(data)]) + data
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -58,7 +58,7 @@ class ModbusClient:
     @property
     def ahead(self) -> int:
         """How many reads to ask at once, so that the line's window is always full."""
-        return 1 if self._line.window == 1 else _AHEAD_OF_THE_WINDOW * self._line.window
+        return _AHEAD_OF_THE_WINDOW * self._line.window
 
     def ask(self, request: ReadRequest | WriteRequest, *, first: bool = False) -> Exchange:
         """Sends the request in its turn, ``first`` before the scans of every unit on the line. To be followed by ``answer`` or ``withdraw``.

@@ -108,15 +108,27 @@ class Scan:
         """A gateway does not reach the unit, and the unit said nothing itself."""
         return self.away is not None and not self._is_there
 
-    async def read_block(self) -> None:
-        """Reads one block more; the next ones may be on their way. Raises what ends the session; what was read before stands."""
+    async def read_on(self) -> None:
+        """Reads one block more, and those whose answers have come with it; the next ones may be on their way.
+
+        Raises:
+            DeviceUnreachable, DeviceProtocolError: what ends the session; what was read before stands.
+        """
+        while True:
+            self._ask_ahead()
+            decoded, exchange = self._asked.popleft()
+            self._take(decoded, *await self._answer(decoded, exchange))
+            if not self._asked or not self._asked[0][1].future.done():
+                self.has_moved = True
+                return
+
+    def _ask_ahead(self) -> None:
         ahead = self._client.ahead if self._client.has_answered else 1
         while self._blocks and len(self._asked) < ahead:
             self._asked.append((self._blocks[0], self._client.ask(self._blocks[0].request)))
             self._blocks.popleft()
-        decoded, exchange = self._asked.popleft()
-        answer, at = await self._answer(decoded, exchange)
-        self.has_moved = True
+
+    def _take(self, decoded: _DecodedBlock, answer: Answer, at: int) -> None:
         if not isinstance(answer, ModbusException):
             self._is_there = True
         elif not answer.is_from_gateway:

@@ -6,9 +6,10 @@ Rules:
    the other. ``scan`` has what becomes of a block that the device refuses. A scan in which a gateway says of every block that it does not reach the unit ends
    the session: nobody is there.
 2. A source time is the middle of request and answer; Modbus carries none.
-3. On a line whose answers are not numbered, what is read after a disorder may be the answer to an earlier request. A device with ``identity`` is asked for it
-   first, and another answer ends session and connection. Without it the values of a scan are Uncertain (``Uncertain``, OPC UA Part 8: nothing more is known)
-   until one scan was read whole with no disorder since it began; the next is Good.
+3. A device with ``identity`` is asked for it first, and another answer ends session and connection: it may be another device. On a line whose answers are not
+   numbered, what is read after a disorder may be the answer to an earlier request, and the device is asked for it again. Without an identity the values of a
+   scan are Uncertain there (``Uncertain``, OPC UA Part 8: nothing more is known) until one scan was read whole with no disorder since it began; the next is
+   Good.
 """
 
 import math
@@ -39,10 +40,11 @@ class ModbusSession:
         self._client = client
         self._metrics = metrics
         self._writer = ModbusWriter(client, device, self._is_in_order)
-        self._proven_in = 0
+        self._proven_in: int | None = None
         self._refusals = Refusals()
         now = time.monotonic()
         self._classes = [ScannedClass(device.name, scan_class, now) for scan_class in classes]
+        self._faster = {one: [other for other in self._classes if other.schedule.period < one.schedule.period] for one in self._classes}
 
     @property
     def latency(self) -> float | None:
@@ -79,7 +81,7 @@ class ModbusSession:
             while True:
                 try:
                     scan = await self._next(running)
-                    await scan.read_block()
+                    await scan.read_on()
                     ended = await self._ended(scan) if scan.is_read else None
                 except (DeviceUnreachable, DeviceProtocolError):
                     for scan in running:
@@ -111,8 +113,9 @@ class ModbusSession:
         """The class that begins a scan now."""
         if running and not running[-1].has_moved:
             return None
-        now, below = time.monotonic(), running[-1].scanned.schedule.period if running else math.inf
-        due = [scanned for scanned in self._classes if scanned.schedule.due <= now and scanned.schedule.period < below]
+        candidates = self._faster[running[-1].scanned] if running else self._classes
+        now = time.monotonic()
+        due = [scanned for scanned in candidates if scanned.schedule.due <= now]
         return min(due, key=lambda scanned: scanned.schedule.due, default=None)
 
     async def _ended(self, scan: Scan) -> Sequence[Batch]:

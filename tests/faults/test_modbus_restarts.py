@@ -5,7 +5,6 @@
 
 import asyncio
 import logging
-import os
 import random
 import statistics
 import sys
@@ -20,12 +19,11 @@ from drivers import Backoff, DeviceLink, DriverMetricFamilies
 from drivers.modbus import ModbusDriver
 from plant.batch import Batch
 from plant.quality import is_bad, is_good
-from tests.faults.figures import report, resident_bytes
+from tests.faults.figures import is_full, report, resident_bytes, scaled
 from tests.modbus_device import TAGS, ModbusTestDevice
 
 ROOT = Path(__file__).parents[2]
-IS_FULL = os.environ.get("MONAZITE_FULL_FAULTS") == "1"
-RESTARTS = 100 if IS_FULL else 3
+RESTARTS = scaled(100, 3)
 SEED = 20_261_126
 RECOVERED_WITHIN = 10.0
 MEDIAN_WITHIN = 5.0
@@ -33,7 +31,7 @@ NOTICED_WITHIN = 10.0
 GROWTH = 16 * 2**20
 _ESTABLISHED = "01"
 
-pytestmark = pytest.mark.timeout(3_600 if IS_FULL else 120)
+pytestmark = pytest.mark.timeout(scaled(3_600, 120))
 
 _SERVER = """
 import asyncio, sys
@@ -62,7 +60,7 @@ async def test_a_server_that_is_killed_again_and_again_is_gone_on_with_each_time
     server, port = await _started(0)
     device = ModbusTestDevice(port).device
     metrics = DriverMetricFamilies(CollectorRegistry()).of("modbus", device.name)
-    backoff = Backoff() if IS_FULL else Backoff(cap=1.0)
+    backoff = Backoff() if is_full() else Backoff(cap=1.0)
     running = asyncio.create_task(DeviceLink(device, TAGS, ModbusDriver().open, publish, lambda status: None, metrics, backoff=backoff).run())
     try:
         await _until(lambda: _all(newest, is_good), 30.0)

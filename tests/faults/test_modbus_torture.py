@@ -5,7 +5,6 @@
 
 import asyncio
 import logging
-import os
 import random
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -24,12 +23,11 @@ from drivers.modbus import ModbusDriver
 from plant.batch import Batch
 from plant.device import Framing, ModbusDevice, ModbusLine, Parity, SerialLine, TcpLine
 from plant.quality import is_good
-from tests.faults.figures import report, resident_bytes
+from tests.faults.figures import report, resident_bytes, scaled
 from tests.faults.scripted_modbus import ADDRESSES, IDENTITY, POISON, Asked, Reply, ScriptedModbusServer, tags_of
 
-IS_FULL = os.environ.get("MONAZITE_FULL_FAULTS") == "1"
-READS = 10_000 if IS_FULL else 400
-MALFORMED = {Framing.TCP: 100_000 if IS_FULL else 2_000, Framing.RTU: 100_000 if IS_FULL else 800}
+READS = scaled(10_000, 400)
+MALFORMED = {Framing.TCP: scaled(100_000, 2_000), Framing.RTU: scaled(100_000, 800)}
 DEVICES = 4
 SEED = 20_261_125
 LATE_SHARE = 0.2
@@ -38,7 +36,7 @@ TIMEOUT = 0.04
 SCAN_MS = 10
 GROWTH = 16 * 2**20
 
-pytestmark = pytest.mark.timeout(3_600 if IS_FULL else 120)
+pytestmark = pytest.mark.timeout(scaled(3_600, 120))
 
 
 class Link:

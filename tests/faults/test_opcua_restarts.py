@@ -6,7 +6,6 @@
 import asyncio
 import gc
 import logging
-import os
 import random
 import statistics
 import time
@@ -21,18 +20,17 @@ from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.device import OpcuaDevice, OpcuaSecurity
 from tests.faults.coded_plant import TAGS, Newest, coded_server, wrong_rows
-from tests.faults.figures import report, resident_bytes
+from tests.faults.figures import is_full, report, resident_bytes, scaled
 
-IS_FULL = os.environ.get("MONAZITE_FULL_FAULTS") == "1"
-RESTARTS = 100 if IS_FULL else 3
+RESTARTS = scaled(100, 3)
 SEED = 20_261_124
-AWAY = 2.0 if IS_FULL else 0.3
+AWAY = 2.0 if is_full() else 0.3
 RECOVERED_WITHIN = 10.0
 MEDIAN_WITHIN = 5.0
 NOTICED_WITHIN = 10.0
 GROWTH = 16 * 2**20
 
-pytestmark = pytest.mark.timeout(3_600 if IS_FULL else 120)
+pytestmark = pytest.mark.timeout(scaled(3_600, 120))
 
 
 async def test_a_server_that_is_killed_again_and_again_is_gone_on_with_each_time(caplog: pytest.LogCaptureFixture) -> None:
@@ -54,7 +52,7 @@ async def test_a_server_that_is_killed_again_and_again_is_gone_on_with_each_time
     async with coded_server() as server:
         device = OpcuaDevice("PLC-SEP-01", "SEP", f"opc.tcp://127.0.0.1:{server.port}/", security=OpcuaSecurity.none())
         metrics = DriverMetricFamilies(CollectorRegistry()).of("opcua", device.name)
-        backoff = Backoff() if IS_FULL else Backoff(cap=1.0)
+        backoff = Backoff() if is_full() else Backoff(cap=1.0)
         running = asyncio.create_task(DeviceLink(device, TAGS, OpcuaDriver().open, publish, lambda status: None, metrics, backoff=backoff).run())
         try:
             await _until(lambda: newest.are_good, 30.0)

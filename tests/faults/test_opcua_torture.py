@@ -10,7 +10,6 @@ reads a hundred thousand bodies, else two thousand.
 import asyncio
 import gc
 import logging
-import os
 import random
 import struct
 import time
@@ -37,12 +36,11 @@ from plant.device import OpcuaDevice, OpcuaSecurity
 from tests.faults.body_faults import DEADLY, HARMLESS, mangled_body
 from tests.faults.chunks import Response, grown
 from tests.faults.coded_plant import TAGS, CodedServer, Newest, coded_server, variant_of, wrong_rows
-from tests.faults.figures import report, resident_bytes
+from tests.faults.figures import report, resident_bytes, scaled
 from tests.faults.fuzzing_cable import FuzzingCable
 
-IS_FULL = os.environ.get("MONAZITE_FULL_FAULTS") == "1"
-CHUNKS = 100_000 if IS_FULL else 1_000
-BODIES = 100_000 if IS_FULL else 2_000
+CHUNKS = scaled(100_000, 1_000)
+BODIES = scaled(100_000, 2_000)
 SEED = 20_261_123
 LINKS = 8
 STALLED = 60.0
@@ -50,7 +48,7 @@ STALLED = 60.0
 GROWTH = 24 * 2**20
 RECOVERED_WITHIN = 30.0
 
-pytestmark = pytest.mark.timeout(3_600 if IS_FULL else 120)
+pytestmark = pytest.mark.timeout(scaled(3_600, 120))
 
 
 class Tortured:

@@ -851,12 +851,20 @@ async def test_a_bit_is_not_written_into_a_word_that_may_be_another() -> None:
             await session.close()
 
 
-async def test_a_wrong_identity_ends_a_session_as_a_broken_protocol() -> None:
-    async with serving(Framing.RTU) as server:
+@pytest.mark.parametrize("framing", Framing, ids=str)
+async def test_a_wrong_identity_ends_a_session_as_a_broken_protocol(framing: Framing) -> None:
+    async with serving(framing) as server:
         server.registers[191] = 0
         async with opened(ModbusDriver(), device_on(tcp(server), identity=IDENTITY)) as session:
             with pytest.raises(DeviceProtocolError, match="MB-7"):
                 await anext(session.batches())
+
+
+async def test_a_device_whose_answers_are_numbered_is_asked_for_its_identity_once_a_session() -> None:
+    async with serving() as server, linked(device_on(tcp(server), identity=IDENTITY)) as [link]:
+        await link.good(40)
+        assert [request.address for request in server.requests].count(IDENTITY.address) == 1
+        assert server.requests[0].address == IDENTITY.address
 
 
 async def test_a_set_point_whose_time_is_over_before_its_turn_is_not_sent_and_never_is() -> None:
