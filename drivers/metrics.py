@@ -33,6 +33,9 @@ class DriverMetricFamilies:
         self.certificate_expiry = Gauge(
             "monazite_driver_certificate_expiry_timestamp_seconds", "End of validity of a certificate in use.", (*_ENDPOINT, "certificate"), registry=registry
         )
+        self.insecure = Gauge(
+            "monazite_driver_insecure", "1 for an OPC UA device on another machine that is spoken to without security.", _ENDPOINT, registry=registry
+        )
         self.ahead = Counter("monazite_driver_samples_ahead", "Samples whose source time lay too far ahead of our clock.", _ENDPOINT, registry=registry)
         self.clock_skew = Gauge("monazite_driver_clock_skew_seconds", "Device clock minus gateway clock.", _ENDPOINT, registry=registry)
 
@@ -94,8 +97,11 @@ class DriverMetrics:
     def faulted(self) -> None:
         self._families.faults.labels(*self._labels).inc()
 
+    def insecure(self, is_insecure: bool) -> None:
+        self._families.insecure.labels(*self._labels).set(is_insecure)
+
     def certificate_expires(self, certificate: str, seconds: float) -> None:
-        """``certificate``: ``own`` or ``server``; ``seconds`` since 1970."""
+        """``certificate``: ``own``, ``user``, ``server`` or ``issuer``; ``seconds`` since 1970."""
         self._families.certificate_expiry.labels(*self._labels, certificate).set(seconds)
 
     def skewed(self, seconds: float) -> None:

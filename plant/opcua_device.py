@@ -68,7 +68,8 @@ class OpcuaDevice:
     """An OPC UA server. ``publishing_interval`` and ``timeout`` are seconds.
 
     ``user`` ``None`` is anonymous. With ``polling`` values are read every scan period, without a subscription. With ``history`` what the server kept
-    during an outage is fetched after it. ``heartbeat``: see ``plant.heartbeat``.
+    during an outage is fetched after it. ``application_uri``: by which the server calls itself and its certificate names it; ``None`` is whoever is trusted.
+    ``heartbeat``: see ``plant.heartbeat``.
     """
 
     name: str
@@ -80,6 +81,7 @@ class OpcuaDevice:
     user: OpcuaUser | None = None
     polling: bool = False
     history: bool = True
+    application_uri: str | None = None
     heartbeat: Heartbeat | None = None
 
     @property

@@ -89,6 +89,7 @@ def _opcua(device: OpcuaDevice) -> Iterable[Setting]:
             pass
     yield "polling", _unless(plain.polling, device.polling)
     yield "history", _unless(plain.history, device.history)
+    yield "application_uri", device.application_uri
     yield "heartbeat", _heartbeat(device.heartbeat)
 
 

@@ -11,7 +11,8 @@ from plant.site_heartbeat import HEARTBEAT_KEY, parse_heartbeat
 
 # fmt: off
 _KEYS: Final = (
-    "protocol", "area", "url", "publishing_interval", "timeout", "security_policy", "security_mode", "user", "polling", "history", HEARTBEAT_KEY,
+    "protocol", "area", "url", "publishing_interval", "timeout", "security_policy", "security_mode", "user", "polling", "history",
+    "application_uri", HEARTBEAT_KEY,
 )
 # fmt: on
 _SHA1: Final = {"Basic128Rsa15", "Basic256"}
@@ -34,6 +35,7 @@ def parse_opcua_device(name: str, area: str, table: TomlTable) -> OpcuaDevice:
         user=_user(table),
         polling=table.flag_or("polling", plain.polling),
         history=table.flag_or("history", plain.history),
+        application_uri=_application_uri(table),
         heartbeat=parse_heartbeat(table),
     )
 
@@ -48,6 +50,15 @@ def _security(table: TomlTable, plain: OpcuaSecurity) -> OpcuaSecurity:
             table.report("security_mode", "nothing is signed or encrypted under the policy None", "remove it, or choose another policy")
         return OpcuaSecurity.none()
     return OpcuaSecurity(table.choice_or("security_policy", SecurityPolicy, plain.policy), table.choice_or("security_mode", MessageSecurity, plain.mode))
+
+
+def _application_uri(table: TomlTable) -> str | None:
+    if "application_uri" not in table.values:
+        return None
+    uri = table.string("application_uri", '"urn:plc-1:vendor:server"')
+    if table.values.get("security_policy") == SecurityPolicy.NONE and "user" not in table.values:
+        table.report("application_uri", "nothing proves it under the policy None without a user", "remove it, or choose another policy")
+    return uri
 
 
 def _user(table: TomlTable) -> OpcuaUser | None:

@@ -18,7 +18,7 @@ from asyncua.ua.ua_binary import struct_from_binary
 
 from drivers.abort import abort
 from drivers.metrics import DriverMetrics
-from drivers.opcua.decoder_bounds import bound_decoder
+from drivers.opcua.decoder_bounds import bound_answers, bound_decoder
 from drivers.opcua.link_errors import speaking_of
 from drivers.opcua.pki import Pki
 from drivers.opcua.session_security import SessionProof, SessionSecurity
@@ -28,6 +28,9 @@ from plant.errors import DeviceProtocolError, DeviceUnreachable
 _CLOSE_DEADLINE: Final = 1.5
 _SESSION_TIMEOUT_MS: Final = 60_000
 """A session whose client died is a place less in a server that has few."""
+_MOST_CHUNKS: Final = 4096
+_LARGEST_ANSWER: Final = 64 << 20
+"""Bytes; of one answer, whatever the server would send."""
 _RENEW_AT: Final = 0.75
 """Part of a channel's life after which it is renewed. Source: OPC UA Part 4, 5.5.2.1."""
 
@@ -90,6 +93,7 @@ class Connection:
         await self._security.prepare()
         await self._client.connect_socket()
         await self._client.send_hello()
+        bound_answers(self._client, chunks=_MOST_CHUNKS, size=_LARGEST_ANSWER)
         await self._security.open_channel()
         self._renewed = asyncio.get_running_loop().time()
         identity = None if resume is None else resume()
@@ -100,7 +104,7 @@ class Connection:
 
     async def _resume(self, identity: SessionIdentity) -> bool:
         """Source: OPC UA Part 4, 5.6.3.1. False where the server knows the session no more."""
-        if not self._security.take_up(identity.proof):
+        if not await self._security.take_up(identity.proof):
             return False
         self.services.restore_authentication_token(identity.token)
         self._client._server_nonce = identity.nonce  # type: ignore[assignment]  # the library declares the value it begins with

@@ -26,15 +26,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from drivers.opcua.certificate_file import read_key, read_pair, wrong
+from drivers.opcua.certificate_file import CertificateExpired, read_key, read_pair, wrong
 from drivers.opcua.server_certificate import KEY_BITS, uris_of
 
 _KEY_BITS: Final = 3072
 _LIFE: Final = timedelta(days=5 * 365)
 _BACKDATED: Final = timedelta(days=1)
 """Clocks of devices are late: to them a certificate of now is one of the future."""
-_FORBIDDEN: Final = 0o037
-"""Nobody but the owner writes the key; others do not read it. The group may: that is how secrets are mounted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +68,6 @@ def load_own(certificate_file: Path, key_file: Path, now: datetime) -> OwnCertif
     ConfigurationError: unreadable, open to others, no pair, too short a key, without application URI, or out of its time.
     """
     certificate, key = read_pair(certificate_file, key_file)
-    if key_file.stat().st_mode & _FORBIDDEN:
-        raise wrong(key_file, "can be read by everybody, or changed by others", f"chmod 600 {key_file}, and have a new pair made if others had access")
     if key.key_size not in KEY_BITS:
         raise wrong(key_file, f"has {key.key_size} bits", f"put a pair of {KEY_BITS.start} to {KEY_BITS.stop - 1} bits there")
     uris = uris_of(certificate)
@@ -79,7 +75,7 @@ def load_own(certificate_file: Path, key_file: Path, now: datetime) -> OwnCertif
         raise wrong(certificate_file, "has no application URI", "put one there whose subjectAltName has a URI (OPC UA Part 6, 6.2.2)")
     mend = f"put a valid pair there, or remove it and {key_file} to have a new one made, which servers must then trust"
     if certificate.not_valid_after_utc < now:
-        raise wrong(certificate_file, f"has expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC", mend)
+        raise CertificateExpired(certificate_file, certificate, mend)
     if certificate.not_valid_before_utc > now:
         raise wrong(certificate_file, f"is valid only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC", f"check this machine's clock; else {mend}")
     return OwnCertificate(certificate, key, uris[0], certificate_file)
@@ -90,7 +86,9 @@ def self_signed(key: rsa.RSAPrivateKey, host: str) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Monazite gateway"), x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Monazite")])
     now = datetime.now(UTC)
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    names = [x509.UniformResourceIdentifier(f"urn:{quote(host)}:monazite:gateway"), x509.DNSName(host)]
+    names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(f"urn:{quote(host)}:monazite:gateway")]
+    if host.isascii():  # other names have no place there; servers look at the URI
+        names.append(x509.DNSName(host))
     usage = x509.KeyUsage(
         digital_signature=True,
         content_commitment=True,

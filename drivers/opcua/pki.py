@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_IWOTH
 from threading import Lock
 from typing import Final
 
@@ -59,18 +60,19 @@ class Pki:
                 self._own = seen, load_own(self._certificate, self._key, self.clock())
             return self._own[1]
 
-    def check_trust(self, presented: PresentedCertificate, host: str, device: str) -> None:
-        """Whether the list vouches for the server at ``host``. Who issued a certificate says which host it is for; who pinned one has said so himself.
+    def check_trust(self, presented: PresentedCertificate, host: str, device: str) -> datetime | None:
+        """Whether the list vouches for the server at ``host``, and until when those do who issued its certificate; ``None`` where it is itself in the list. Who
+        issued a certificate says which host it is for; who pinned one has said so himself.
 
         Raises:
             DeviceUnreachable: not trusted. The message says what to do.
             ConfigurationError: a file of the trust list cannot be used.
         """
         certificate = presented.certificate
-        trust = self._trust.trust_in(presented, self.clock())
-        if trust is None:
+        voucher = self._trust.trust_in(presented, self.clock())
+        if voucher is None:
             raise self._reject(presented, "is not trusted")
-        if trust is Trust.PINNED:
+        if voucher.trust is Trust.PINNED:
             mark = (device, thumbprint(certificate))
             if not is_for_host(certificate, host) and mark not in self._told:
                 self._told.add(mark)
@@ -79,13 +81,15 @@ class Pki:
             raise self._reject(presented, f"was issued by a trusted CA, but not for the host {host}")
         elif not may_be_server(certificate):
             raise self._reject(presented, "was issued by a trusted CA, but not for a server")
+        return voucher.until
 
     def _reject(self, presented: PresentedCertificate, fault: str) -> DeviceUnreachable:
         certificate = presented.certificate
         known = f"the server's certificate {thumbprint(certificate)} ({common_name(certificate)}) {fault}"
         try:
-            self._make_folders()
-            path = keep_rejected(self._rejected, certificate)
+            with self._lock:
+                self._make_folders()
+                path = keep_rejected(self._rejected, certificate)
         except OSError as error:
             return DeviceUnreachable(f"{known}, and could not be kept in {self._rejected} ({error}): let this process write there")
         return DeviceUnreachable(f"{known}: if it is the device's, move {path} to {self.folder / 'trusted' / 'certs'} to trust it")
@@ -96,4 +100,9 @@ class Pki:
             own.mkdir(parents=True, exist_ok=True)
             own.chmod(0o700)
         for name in _OPEN:
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
+            folder = self.folder / name
+            if not folder.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(0o750)
+            elif folder != self._rejected and folder.stat().st_mode & S_IWOTH:
+                raise wrong(folder, "can be changed by everybody, and who writes there says whom the gateway trusts", f"chmod o-w {folder}")

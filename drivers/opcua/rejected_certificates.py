@@ -13,6 +13,7 @@ from drivers.opcua.server_certificate import common_name, thumbprint
 
 _MOST: Final = 100
 _LONGEST_NAME: Final = 64
+_NEW: Final = ".new-"
 
 
 def file_name(certificate: x509.Certificate) -> str:
@@ -27,15 +28,22 @@ def keep_rejected(folder: Path, certificate: x509.Certificate) -> Path:
     Raises:
         OSError
     """
-    path = folder / file_name(certificate)
-    if path.exists():
+    path, der = folder / file_name(certificate), certificate.public_bytes(Encoding.DER)
+    if path.exists() and path.read_bytes() == der:
         os.utime(path)
         return path
-    descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=folder)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o644)
-        file.write(certificate.public_bytes(Encoding.DER))
-    Path(temporary).replace(path)
+    for left_behind in folder.glob(f"{_NEW}*"):  # of a process that was killed
+        left_behind.unlink(missing_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=_NEW, dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o644)
+            file.write(der)
+            file.flush()
+            os.fsync(descriptor)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
     kept = sorted(folder.glob("*.der"), key=lambda one: one.stat().st_mtime_ns)
     for oldest in kept[:-_MOST]:
         oldest.unlink(missing_ok=True)

@@ -5,19 +5,23 @@ holds its key; only then, and by what was said over the channel, is the user mad
 """
 
 import asyncio
+import ipaddress
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from asyncua import Client, ua
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from drivers.abort import abort
 from drivers.metrics import DriverMetrics
+from drivers.opcua.certificate_file import CertificateExpired
+from drivers.opcua.decoder_bounds import bound_answers
 from drivers.opcua.endpoints import NONE_URI, POLICIES, choose_endpoint, not_offered
 from drivers.opcua.own_certificate import OwnCertificate
 from drivers.opcua.pki import Pki
@@ -29,6 +33,10 @@ from plant.opcua_device import OpcuaDevice, SecurityPolicy
 _log = logging.getLogger(__name__)
 
 _SOON: Final = timedelta(days=30)
+_SHORTEST_NONCE: Final = 32
+_DISCOVERY_CHUNKS: Final = 64
+_DISCOVERY_BYTES: Final = 1 << 20
+"""Of a stranger's answer: a list of endpoints has some kilobytes."""
 _POLICIES: Final = {policy.URI: policy for policy in POLICIES.values()}
 _USER_REFUSED: Final = {
     ua.StatusCodes.BadIdentityTokenRejected,
@@ -47,13 +55,19 @@ _CERTIFICATE_REFUSED: Final = {
     ua.StatusCodes.BadCertificateChainIncomplete,
 }
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class SessionProof:
-    """What activating a session anew takes: the user token policy that its server named, and the certificate of that server."""
+    """What activating a session anew takes: the user token policy that its server named, the certificate and the application URI of that server, and the
+    security policy and mode under which it was made, then the strongest on offer."""
 
     token: ua.UserTokenPolicy
     server_certificate: bytes | None
+    application_uri: str | None
+    policy_uri: str
+    mode: ua.MessageSecurityMode
 
 
 class SessionSecurity:
@@ -64,9 +78,11 @@ class SessionSecurity:
         self._client = client
         self._pki = pki
         self._metrics = metrics
+        self._host = urlsplit(device.endpoint).hostname or ""
         self._identity: Identity = Anonymous()
         self._own: OwnCertificate | None = None
         self._server_certificate: bytes | None = None
+        self._application_uri: str | None = None
         self._token = ua.UserTokenPolicy(TokenType=ua.UserTokenType.Anonymous)
 
     async def prepare(self) -> None:
@@ -75,21 +91,32 @@ class SessionSecurity:
         Raises:
             DeviceUnreachable: no endpoint as configured, a server that is not trusted, or a file of ours that cannot be used: all can be mended meanwhile.
         """
-        try:
-            self._identity = await asyncio.to_thread(load_identity, self._device.user, datetime.now(UTC))
-            if self._device.security.policy is not SecurityPolicy.NONE:
-                self._own = await asyncio.to_thread(self._have_pki().own)
-        except ConfigurationError as error:
-            raise DeviceUnreachable(str(error)) from error
-        if self._own is None:
+        if self._metrics is not None:
+            self._metrics.insecure(self._device.security.policy is SecurityPolicy.NONE and not _is_this_machine(self._host))
+        now = datetime.now(UTC) if self._pki is None else self._pki.clock()
+        self._identity = await self._read("user", lambda: load_identity(self._device.user, now))
+        if isinstance(self._identity, Certified):
+            self._expires("user", "the user's certificate", self._identity.certificate)
+        if self._device.security.policy is SecurityPolicy.NONE:
             return
+        self._own = await self._read("own", self._have_pki().own)
         self._expires("own", "the gateway's own certificate", self._own.certificate)
         endpoint = choose_endpoint(await self._discover(), self._device.security, self._device.endpoint)
-        presented = await self._check(endpoint.ServerCertificate, endpoint)
+        presented = await self._check(endpoint.ServerCertificate, endpoint.Server.ApplicationUri)
         policy = _POLICIES[endpoint.SecurityPolicyUri](presented.certificate, self._own.certificate, self._own.key, endpoint.SecurityMode)
         self._client.application_uri = self._own.application_uri
         self._client.security_policy = policy  # type: ignore[assignment]  # the library declares the policy it begins with
         self._client.uaclient.set_security(policy)
+
+    async def _read(self, kind: str, read: Callable[[], T]) -> T:
+        """A certificate of ours, off the event loop. One that has expired is told with its end before it is refused."""
+        try:
+            return await asyncio.to_thread(read)
+        except CertificateExpired as error:
+            self._ends(kind, error.certificate.not_valid_after_utc)
+            raise DeviceUnreachable(str(error)) from error
+        except ConfigurationError as error:
+            raise DeviceUnreachable(str(error)) from error
 
     async def open_channel(self) -> None:
         """Some servers answer a certificate that they do not trust with the end of the connection. Raises what the library raises, and DeviceUnreachable."""
@@ -120,8 +147,10 @@ class SessionSecurity:
                 raise
             raise not_offered(offered, self._device.security) from error
         endpoint = self._same_endpoint(created.ServerEndpoints)
-        if self._own is None and not isinstance(self._identity, Anonymous):
-            await self._check(created.ServerCertificate, endpoint)
+        self._application_uri = endpoint.Server.ApplicationUri
+        if self._is_known_by_certificate:
+            presented = await self._check(created.ServerCertificate, self._application_uri)
+            client.security_policy.peer_certificate = presented.certificate.public_bytes(Encoding.DER)
         self._token = choose_token(endpoint.UserIdentityTokens or [], self._identity, client.security_policy.URI, client.security_policy.Mode)
 
     async def activate_session(self) -> None:
@@ -131,6 +160,7 @@ class SessionSecurity:
         client = self._client
         client._policy_ids = [self._token]
         who = self._identity
+        self._check_nonce(client._server_nonce)
         try:
             if isinstance(who, Certified):
                 client.user_private_key = who.key
@@ -148,17 +178,46 @@ class SessionSecurity:
             if self._own is None:  # else the library names it when it renews the channel, which has none
                 client.security_policy.peer_certificate = None
 
+    def _check_nonce(self, nonce: bytes | None) -> None:
+        """What is encrypted or signed for a server is bound to its nonce: else somebody who listened could send it again. Source: OPC UA Part 4, 5.6.2, 5.6.3.
+
+        Raises:
+            DeviceUnreachable
+        """
+        if self._own is None and isinstance(self._identity, Anonymous):
+            return
+        if len(nonce or b"") < _SHORTEST_NONCE:
+            raise DeviceUnreachable(
+                f"the server gives a nonce of {len(nonce or b'')} bytes, {_SHORTEST_NONCE} are the least: what it is told could be sent again by somebody who "
+                "listens; have its firmware renewed"
+            )
+
+    @property
+    def _is_known_by_certificate(self) -> bool:
+        """The channel proves nothing of the server, and a user is to be made known to it."""
+        return self._own is None and not isinstance(self._identity, Anonymous)
+
     @property
     def proof(self) -> SessionProof:
-        return SessionProof(self._token, self._server_certificate)
-
-    def take_up(self, proof: SessionProof) -> bool:
-        """Makes ready to activate a session of before. False where that was another server's, or another kind of user's."""
         policy = self._client.security_policy
-        if proof.token.TokenType != self._identity.kind or (self._own is not None and policy.peer_certificate != proof.server_certificate):
+        return SessionProof(self._token, self._server_certificate, self._application_uri, policy.URI, policy.Mode)
+
+    async def take_up(self, proof: SessionProof) -> bool:
+        """Makes ready to activate a session of before. False where that was another server's, another kind of user's, or made under another policy: a new
+        session compares what the server offers.
+
+        Raises:
+            DeviceUnreachable: its server is not trusted any more.
+        """
+        policy = self._client.security_policy
+        if proof.token.TokenType != self._identity.kind or (proof.policy_uri, proof.mode) != (policy.URI, policy.Mode):
             return False
+        if self._own is not None and policy.peer_certificate != proof.server_certificate:
+            return False
+        if self._is_known_by_certificate:
+            await self._check(proof.server_certificate, proof.application_uri)
         policy.peer_certificate = proof.server_certificate
-        self._token = proof.token
+        self._token, self._application_uri = proof.token, proof.application_uri
         return True
 
     async def _discover(self) -> Sequence[ua.EndpointDescription]:
@@ -167,6 +226,7 @@ class SessionSecurity:
         try:
             await client.connect_socket()
             await client.send_hello()
+            bound_answers(client, chunks=_DISCOVERY_CHUNKS, size=_DISCOVERY_BYTES)
             await client.open_secure_channel()
             endpoints = await client.get_endpoints()
             await client.close_secure_channel()
@@ -179,26 +239,36 @@ class SessionSecurity:
             client.disconnect_socket()
         return endpoints or []
 
-    async def _check(self, blob: bytes | None, endpoint: ua.EndpointDescription) -> PresentedCertificate:
+    async def _check(self, blob: bytes | None, application_uri: str | None) -> PresentedCertificate:
         pki = self._have_pki()
         presented = PresentedCertificate.parse(blob)
         certificate = presented.certificate
-        check_form(certificate, endpoint.Server.ApplicationUri)
-        host = urlsplit(self._device.endpoint).hostname or ""
+        check_form(certificate, application_uri)
+        wanted = self._device.application_uri
+        if wanted is not None and application_uri != wanted:
+            raise DeviceUnreachable(
+                f"the server is {application_uri}, and {self._device.name} is {wanted}: "
+                f"find out who answers at {self._device.endpoint}, or correct application_uri"
+            )
         try:
-            await asyncio.to_thread(pki.check_trust, presented, host, self._device.name)
+            issuers_end = await asyncio.to_thread(pki.check_trust, presented, self._host, self._device.name)
         except ConfigurationError as error:
             raise DeviceUnreachable(str(error)) from error
+        if issuers_end is not None:
+            self._ends("issuer", issuers_end)
         self._expires("server", "the server's certificate", certificate)
         check_time(certificate, pki.clock())
         return presented
 
     def _expires(self, kind: str, what: str, certificate: x509.Certificate) -> None:
         end = certificate.not_valid_after_utc
+        self._ends(kind, end)
+        if end - (datetime.now(UTC) if self._pki is None else self._pki.clock()) < _SOON:
+            _log.warning("%s: %s %s is valid until %s UTC: renew it before", self._device.name, what, thumbprint(certificate), f"{end:%Y-%m-%d %H:%M}")
+
+    def _ends(self, kind: str, end: datetime) -> None:
         if self._metrics is not None:
             self._metrics.certificate_expires(kind, end.timestamp())
-        if end - self._have_pki().clock() < _SOON:
-            _log.warning("%s: %s %s is valid until %s UTC: renew it before", self._device.name, what, thumbprint(certificate), f"{end:%Y-%m-%d %H:%M}")
 
     def _same_endpoint(self, endpoints: Sequence[ua.EndpointDescription]) -> ua.EndpointDescription:
         """The endpoint of this channel in the list that came over it. Source: OPC UA Part 4, 5.6.2.2."""
@@ -228,6 +298,13 @@ class SessionSecurity:
             return error
         known = f"the gateway's certificate {thumbprint(self._own.certificate)}"
         return DeviceUnreachable(f"the server refuses {known}: {_name(error)}; have it trusted there, it is the file {self._own.file}")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _name(error: ua.UaStatusCodeError) -> str:

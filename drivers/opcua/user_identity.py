@@ -13,7 +13,7 @@ from asyncua import ua
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from drivers.opcua.certificate_file import read_bytes, read_pair, wrong
+from drivers.opcua.certificate_file import CertificateExpired, read_pair, read_secret, wrong
 from drivers.opcua.endpoints import NONE_URI, policy_name, strength
 from plant.errors import DeviceUnreachable
 from plant.opcua_device import NamedUser, OpcuaUser
@@ -62,7 +62,7 @@ def load_identity(user: OpcuaUser | None, now: datetime) -> Identity:
         return Named(user.name, _password(Path(user.password_file)))
     certificate, key = read_pair(Path(user.certificate), Path(user.key))
     if certificate.not_valid_after_utc < now:
-        raise wrong(Path(user.certificate), f"has expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC", "put a valid one there, with its key")
+        raise CertificateExpired(Path(user.certificate), certificate, "put a valid one there, with its key")
     return Certified(certificate, key)
 
 
@@ -97,7 +97,7 @@ def _kinds(offered: Sequence[ua.UserTokenPolicy]) -> str:
 
 
 def _password(path: Path) -> str:
-    data = read_bytes(path, "a file whose first line is the password")
+    data = read_secret(path, "a file whose first line is the password")
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:

@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import ipaddress
+import itertools
 import logging
 import socket
+import struct
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -19,8 +22,10 @@ from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.crypto.truststore import TrustStore
 from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
 from asyncua.server.internal_server import InternalServer
+from asyncua.server.internal_session import InternalSession
 from asyncua.server.user_managers import UserManager
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from prometheus_client import CollectorRegistry
 
@@ -29,7 +34,7 @@ from drivers.backoff import Backoff
 from drivers.opcua import OpcuaDriver
 from drivers.opcua.connection import Connection
 from drivers.opcua.pki import Pki
-from drivers.opcua.server_certificate import thumbprint
+from drivers.opcua.server_certificate import PresentedCertificate, thumbprint
 from plant.device import OpcuaAddress, OpcuaDevice, OpcuaSecurity
 from plant.errors import DeviceUnreachable
 from plant.link import DeviceStatus, LinkState
@@ -44,6 +49,7 @@ SERVER_URI = "urn:test:plc"
 PASSWORD = "correct horse"
 LOCALHOST = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
 CLOCK = ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_CurrentTime))
+BASE = "http://opcfoundation.org/UA/SecurityPolicy#"
 SECURED = [SecurityPolicy.BASIC256_SHA256, SecurityPolicy.AES128_SHA256_RSA_OAEP, SecurityPolicy.AES256_SHA256_RSA_PSS]
 TYPES = ua.SecurityPolicyType
 EVERY_TYPE = [
@@ -167,6 +173,7 @@ def trusted(one_plc: Plc, pki: Pki) -> Plc:
 def named(tmp_path: Path) -> NamedUser:
     path = tmp_path / "plc.password"
     path.write_text(f"{PASSWORD}\n")
+    path.chmod(0o600)
     return NamedUser("monazite", str(path))
 
 
@@ -266,6 +273,35 @@ async def test_a_session_goes_on_over_a_new_channel_with_the_same_certificate(tr
     finally:
         first.drop()
     assert trusted.users.asked == [("monazite", PASSWORD)] * 2
+
+
+async def test_a_session_made_under_another_policy_is_not_gone_on_with(trusted: Plc, pki: Pki, named: NamedUser) -> None:
+    """Somebody between may have thinned out what the server offers: a new session looks again, one that goes on does not."""
+    first = await Connection.open(device(trusted.url, user=named), pki)
+    try:
+        weaker = device(trusted.url, SecurityPolicy.AES128_SHA256_RSA_OAEP, user=named)
+        async with opened(weaker, pki, resume=lambda: first.identity) as second:
+            assert not second.is_resumed
+    finally:
+        first.drop()
+
+
+async def test_a_session_goes_on_without_security_only_while_its_server_is_trusted(trusted: Plc, pki: Pki, named: NamedUser) -> None:
+    open_channel = device(trusted.url, SecurityPolicy.NONE, user=named)
+    first = await Connection.open(open_channel, pki)
+    try:
+        async with opened(open_channel, pki, resume=lambda: first.identity) as second:
+            assert second.is_resumed
+        third = await Connection.open(open_channel, pki)
+        for pinned in (pki.folder / "trusted" / "certs").iterdir():
+            pinned.unlink()
+        trusted.users.asked.clear()
+        with pytest.raises(DeviceUnreachable, match="is not trusted"):
+            await Connection.open(open_channel, pki, resume=lambda: third.identity)
+        assert trusted.users.asked == []
+        third.drop()
+    finally:
+        first.drop()
 
 
 async def test_a_wrong_password_is_refused_and_so_said(trusted: Plc, pki: Pki, named: NamedUser) -> None:
@@ -457,6 +493,95 @@ async def test_no_password_is_encrypted_for_a_stranger(pki: Pki, named: NamedUse
     assert one_plc.users.asked == []
 
 
+@pytest.mark.parametrize("before", [b"", b"\n"])
+async def test_the_text_of_a_trusted_certificate_within_a_strangers_one_is_no_certificate(pki: Pki, named: NamedUser, before: bytes) -> None:
+    known = server_certificate()
+    trust(pki, known)
+    thief = key_of("thief")
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "thief")])
+    builder = x509.CertificateBuilder(name, name, thief.public_key(), 7, NOW - DAY, NOW + DAY)
+    smuggled = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), before + known.public_bytes(Encoding.PEM))
+    forged = builder.add_extension(smuggled, critical=False).sign(thief, hashes.SHA256())
+    assert PresentedCertificate.parse(forged.public_bytes(Encoding.DER)).certificate == forged
+    async with plc([TYPES.NoSecurity], forged) as fake:
+        for endpoint in fake.server.iserver.endpoints:
+            endpoint.ServerCertificate = forged.public_bytes(Encoding.DER)
+            for token in endpoint.UserIdentityTokens:
+                token.SecurityPolicyUri = BASE + "Basic256Sha256"
+        await refusal(device(fake.url, SecurityPolicy.NONE, user=named), pki)
+        assert fake.users.asked == []
+
+
+async def test_a_trusted_server_that_is_another_device_is_refused(trusted: Plc, pki: Pki, named: NamedUser) -> None:
+    """Whoever forwards the connection of one trusted device to another holds nobody's key."""
+    right = replace(device(trusted.url, user=named), application_uri=SERVER_URI)
+    async with opened(right, pki) as connection:
+        await connection.read([CLOCK])
+    trusted.users.asked.clear()
+    for policy in (SecurityPolicy.AUTO, SecurityPolicy.NONE):
+        message = await refusal(replace(device(trusted.url, policy, user=named), application_uri="urn:plc-2"), pki)
+        assert f"the server is {SERVER_URI}, and PLC-SEP-01 is urn:plc-2: find out who answers" in message
+    assert trusted.users.asked == []
+
+
+class Careless(SharingServer):
+    """Its sessions begin with a nonce that is none."""
+
+    def create_session(self, *args: Any, **options: Any) -> InternalSession:
+        session = super().create_session(*args, **options)
+        make = session.create_session
+
+        async def create(*parameters: Any, **named_parameters: Any) -> ua.CreateSessionResult:
+            result = await make(*parameters, **named_parameters)
+            result.ServerNonce = session.nonce = b""
+            return result
+
+        session.create_session = create  # type: ignore[method-assign]  # of this one session
+        return session
+
+
+async def test_nothing_is_encrypted_for_a_server_that_gives_no_nonce(pki: Pki, named: NamedUser) -> None:
+    shown = server_certificate()
+    trust(pki, shown)
+    async with plc(shown=shown, internal=Careless) as careless:
+        assert "gives a nonce of 0 bytes" in await refusal(device(careless.url, SecurityPolicy.NONE, user=named), pki)
+        assert careless.users.asked == []
+
+
+async def test_a_stranger_who_sends_chunks_for_ever_is_heard_for_a_moment(pki: Pki, one_plc: Plc, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that grants no limits, and whose list of endpoints never ends."""
+
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            there, back = await asyncio.open_connection("127.0.0.1", one_plc.port)
+            back.write(await message_of(reader))
+            await message_of(there)
+            writer.write(b"ACKF" + struct.pack("<6I", 28, 0, 65535, 65535, 0, 0))
+            back.write(await message_of(reader))
+            opened_channel = await message_of(there)
+            writer.write(opened_channel)
+            back.close()
+            (channel,) = struct.unpack_from("<I", opened_channel, 8)
+            token, _, request = struct.unpack_from("<III", await message_of(reader), 12)
+            for number in itertools.count(2):
+                writer.write(b"MSGC" + struct.pack("<5I", 25, channel, token, number, request) + b"x")
+                await writer.drain()
+        writer.close()
+
+    listener = await asyncio.start_server(babble, "127.0.0.1", 0)
+    async with listener:
+        begun = time.monotonic()
+        await refusal(device(f"opc.tcp://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"), pki)
+        assert time.monotonic() - begun < 5.0, "far from the ten seconds that an answer has"
+        assert "65 is > configured max chunk count: 64" in caplog.text
+
+
+async def message_of(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readexactly(8)
+    (size,) = struct.unpack_from("<I", head, 4)
+    return head + await reader.readexactly(size - 8)
+
+
 class Belittling(SharingServer):
     """Says at first that it offers the weakest policy only: what somebody between could make of its answer."""
 
@@ -527,6 +652,42 @@ async def test_the_longer_key_of_a_first_start_is_spoken_with(trusted: Plc, firs
 async def test_the_session_names_the_application_of_the_certificate(trusted: Plc, pki: Pki) -> None:
     async with opened(device(trusted.url), pki) as connection:
         assert connection._client.application_uri == f"urn:{socket.gethostname()}:monazite:gateway"
+
+
+async def test_a_certificate_of_ours_that_has_expired_is_told_with_its_end(trusted: Plc, pki: Pki, tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    metrics = DriverMetricFamilies(registry).of("opcua", "PLC-SEP-01")
+    end = NOW - DAY
+    expired = certificate("operator", usage=(), start=NOW - 9 * DAY, end=end)
+    old = CertificateUser(str(put_der(tmp_path / "old.der", expired)), str(put_key(tmp_path / "old.pem", key_of("operator"))))
+    with pytest.raises(DeviceUnreachable, match="has expired on"):
+        await Connection.open(device(trusted.url, user=old), pki, metrics=metrics)
+    put_der(pki.folder / "own" / "cert.der", certificate("gateway", uri="urn:gateway", start=NOW - 9 * DAY, end=end))
+    with pytest.raises(DeviceUnreachable, match="has expired on"):
+        await Connection.open(device(trusted.url), pki, metrics=metrics)
+    for kind in ("user", "own"):
+        labels = {"driver": "opcua", "device": "PLC-SEP-01", "certificate": kind}
+        assert registry.get_sample_value("monazite_driver_certificate_expiry_timestamp_seconds", labels) == end.timestamp()
+
+
+async def test_the_end_of_a_ca_is_told_with_that_of_what_it_issued(pki: Pki) -> None:
+    ca = authority("Plant CA", end=NOW + 100 * DAY)
+    put_der(pki.folder / "trusted" / "certs" / "ca.der", ca.certificate)
+    registry = CollectorRegistry()
+    metrics = DriverMetricFamilies(registry).of("opcua", "PLC-SEP-01")
+    issued = certificate("PLC-SEP-01", uri=SERVER_URI, hosts=LOCALHOST, issuer=ca, end=NOW + 50 * DAY)
+    async with plc(shown=issued) as running, opened(device(running.url), pki, metrics=metrics):
+        labels = {"driver": "opcua", "device": "PLC-SEP-01", "certificate": "issuer"}
+        assert registry.get_sample_value("monazite_driver_certificate_expiry_timestamp_seconds", labels) == (NOW + 100 * DAY).timestamp()
+
+
+@pytest.mark.parametrize(("url", "expected"), [("opc.tcp://192.0.2.1:1/", 1.0), ("opc.tcp://localhost:1/", 0.0), ("opc.tcp://127.0.0.1:1/", 0.0)])
+async def test_a_device_on_another_machine_without_security_is_told(url: str, expected: float) -> None:
+    registry = CollectorRegistry()
+    metrics = DriverMetricFamilies(registry).of("opcua", "PLC-SEP-01")
+    with pytest.raises(DeviceUnreachable):
+        await Connection.open(replace(device(url, SecurityPolicy.NONE), timeout=0.2), metrics=metrics)
+    assert registry.get_sample_value("monazite_driver_insecure", {"driver": "opcua", "device": "PLC-SEP-01"}) == expected
 
 
 async def test_the_end_of_both_certificates_is_told_and_warned_of(pki: Pki, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,7 +17,9 @@ RULES: list[dict[str, Any]] = [rule for group in yaml.safe_load((PROMETHEUS / "a
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
 def test_a_rule_speaks_of_what_is_measured(rule: dict[str, Any]) -> None:
     registry = CollectorRegistry()
-    DriverMetricFamilies(registry).of("opcua", "PLC-SEP-01").certificate_expires("own", 0.0)
+    metrics = DriverMetricFamilies(registry).of("opcua", "PLC-SEP-01")
+    metrics.certificate_expires("own", 0.0)
+    metrics.insecure(True)
     labels = {sample.name: set(sample.labels) for family in registry.collect() for sample in family.samples}
     selected: list[str | None] = []
     grouped: set[str] = set()

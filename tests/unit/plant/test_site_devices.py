@@ -102,6 +102,18 @@ MISTAKES = {
     "no time-out": Mistake(
         "devices.toml", "max_registers = 20", "timeout = 0", "devices.toml:7", "devices.MB-SEP-01.timeout", "0 is no number of seconds", "timeout = 1"
     ),
+    "an answer that nobody waits for": Mistake(
+        "devices.toml", "max_registers = 20", "timeout = 11", "devices.toml:7", "devices.MB-SEP-01.timeout", "above 0, up to 10", "timeout = 1"
+    ),
+    "a name that nothing proves": Mistake(
+        "devices.toml",
+        '4840"\n',
+        '4840"\nsecurity_policy = "None"\napplication_uri = "urn:plc"\n',
+        "devices.toml:14",
+        "devices.PLC-SEP-01.application_uri",
+        "nothing proves it",
+        "remove it",
+    ),
     "devices no TOML": Mistake("devices.toml", "port = 502", "port 502", "devices.toml:5", None, "is no TOML", "mend this line"),
     "key twice": Mistake("devices.toml", "port = 502", "host = 502", "devices.toml:5", None, "is no TOML", "mend this line"),
     "endpoint twice": Mistake(
@@ -276,6 +288,7 @@ def test_the_example_of_the_format_says_everything_a_device_can_have() -> None:
                 user=NamedUser("monazite", "/etc/monazite/plc-1.password"),
                 polling=True,
                 history=False,
+                application_uri="urn:plc-1:vendor:server",
                 heartbeat=Heartbeat("SYS.PLC101.NT101", 10.0),
             ),
             "PLC-SEP-02": OpcuaDevice(

@@ -121,7 +121,7 @@ def modbus_devices(draw: st.DrawFn) -> ModbusDevice:
         max_bits=draw(st.integers(1, 2000)),
         max_gap=draw(st.integers(0, 125)),
         forbidden=tuple(draw(st.lists(ranges, max_size=3))),
-        timeout=draw(seconds),
+        timeout=draw(st.floats(1e-6, 10.0)),
         writes=draw(st.sampled_from(WriteStyle)),
         bit_writes=draw(st.sampled_from(BitWrites)),
         identity=draw(st.none() | identities),
@@ -196,6 +196,7 @@ def opcua_devices(draw: st.DrawFn) -> OpcuaDevice:
         user=draw(st.one_of(st.none(), st.builds(NamedUser, names, paths), st.builds(CertificateUser, paths, paths))),
         polling=draw(st.booleans()),
         history=draw(st.booleans()),
+        application_uri=None if policy is SecurityPolicy.NONE else draw(st.none() | names.map("urn:{}".format)),
         heartbeat=draw(heartbeats),
     )
 

@@ -1,5 +1,6 @@
 """The folder of certificates: what is made, what is kept, and whom it vouches for."""
 
+import errno
 import ipaddress
 import logging
 import os
@@ -14,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from drivers.opcua.own_certificate import make_own
+from drivers.opcua.own_certificate import make_own, self_signed
 from drivers.opcua.pki import Pki
 from drivers.opcua.rejected_certificates import file_name, keep_rejected
-from drivers.opcua.server_certificate import PresentedCertificate, check_form, check_time, is_for_host, thumbprint
+from drivers.opcua.server_certificate import PresentedCertificate, check_form, check_time, is_for_host, thumbprint, uris_of
 from plant.errors import ConfigurationError, DeviceProtocolError, DeviceUnreachable
 from tests.certificates import DAY, NOW, Issuer, authority, certificate, key_of, put_der, put_key, revocations
 
@@ -228,16 +229,89 @@ def test_a_ca_in_the_middle_can_be_the_one_that_is_trusted(folder: Path) -> None
     ("leaf", "anchor"),
     [
         (shown(issuer=Issuer(OTHER.certificate, key_of("forger"))), OTHER.certificate),
-        (shown(issuer=authority("Old root", end=NOW - timedelta(hours=1))), authority("Old root", end=NOW - timedelta(hours=1)).certificate),
         (shown(issuer=Issuer(shown("PLC-2"), key_of("PLC-2"))), shown("PLC-2")),
         (shown(issuer=Issuer(shown("PLC-3", ca=True), key_of("PLC-3"))), shown("PLC-3", ca=True)),
     ],
-    ids=["forged signature", "expired CA", "no CA", "an application that says it is a CA"],
+    ids=["forged signature", "no CA", "an application that says it is a CA"],
 )
 def test_no_trust_comes_from_a_ca_that_is_none(folder: Path, leaf: x509.Certificate, anchor: x509.Certificate) -> None:
     put_der(folder / "trusted" / "certs" / "anchor.der", anchor)
     with pytest.raises(DeviceUnreachable, match="is not trusted"):
         check(folder, leaf)
+
+
+def test_a_ca_that_has_expired_is_named_as_what_is_to_be_renewed(folder: Path) -> None:
+    old = authority("Old root", end=NOW - timedelta(hours=1))
+    put_der(folder / "trusted" / "certs" / "root.der", old.certificate)
+    with pytest.raises(DeviceUnreachable, match=r"the CA Old root .* has expired on .*: put its renewed certificate"):
+        check(folder, shown(issuer=old))
+
+
+def test_a_file_with_several_certificates_counts_with_all_of_them(folder: Path) -> None:
+    bundle = b"".join(one.certificate.public_bytes(Encoding.PEM) for one in (OTHER, ROOT))
+    (folder / "trusted" / "certs" / "plant.pem").write_bytes(bundle)
+    for ca in (OTHER, ROOT):
+        check(folder, shown(issuer=ca))
+
+
+def test_a_ca_with_a_new_key_and_the_list_of_each_key_is_one_ca(folder: Path) -> None:
+    renewed = Issuer(certificate("Root", ca=True, key=key_of("Root, renewed")), key_of("Root, renewed"))
+    bad = shown(issuer=ROOT)
+    for number, ca in enumerate((ROOT, renewed)):
+        put_der(folder / "trusted" / "certs" / f"{number}.der", ca.certificate)
+        put_der(folder / "trusted" / "crl" / f"{number}.crl", revocations(ca, [bad] if ca is ROOT else []))
+    check(folder, shown(issuer=ROOT))
+    check(folder, shown(issuer=renewed))
+    with pytest.raises(DeviceUnreachable, match=r"is revoked by .*0\.crl"):
+        check(folder, bad)
+
+
+def test_a_revocation_list_whose_next_issue_is_overdue_counts_and_is_said_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put_der(folder / "trusted" / "certs" / "root.der", ROOT.certificate)
+    path = put_der(folder / "trusted" / "crl" / "root.crl", revocations(ROOT, []))
+    pki = Pki(folder, lambda: NOW + 31 * DAY)
+    for _ in range(2):
+        pki.check_trust(PresentedCertificate(shown(issuer=ROOT), ()), HOST, "PLC-1")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: the next revocation list was due on {NOW + 30 * DAY:%Y-%m-%d %H:%M} UTC: put the CA's newest there"
+    ]
+
+
+def test_the_folders_are_closed_to_others_and_one_that_everybody_can_change_is_refused(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        pki = Pki(tmp_path / "pki")
+        put_key(pki.folder / "own" / "key.pem", key_of("gateway"))
+        pki.own()
+    finally:
+        os.umask(before)
+    folder = pki.folder / "trusted" / "certs"
+    assert mode_of(folder) == 0o750
+    folder.chmod(0o777)
+    with pytest.raises(ConfigurationError, match=r"certs: can be changed by everybody.*chmod o-w"):
+        pki.own()
+
+
+def test_a_certificate_that_could_not_be_kept_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr("os.fsync", full)
+    for _ in range(3):
+        with pytest.raises(OSError, match="no space left"):
+            keep_rejected(tmp_path, shown("PLC"))
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    (tmp_path / ".new-left").write_bytes(b"of a process that was killed")
+    leaf = shown("PLC")
+    (tmp_path / file_name(leaf)).write_bytes(b"half of it")
+    assert keep_rejected(tmp_path, leaf).read_bytes() == leaf.public_bytes(Encoding.DER)
+    assert not list(tmp_path.glob(".new-*"))
+
+
+def test_a_machine_whose_name_is_not_ascii_has_a_certificate_too() -> None:
+    made = self_signed(key_of("gateway"), "müller")
+    assert list(uris_of(made)) == ["urn:m%C3%BCller:monazite:gateway"]
 
 
 def test_a_ca_that_may_issue_no_ca_makes_none(folder: Path) -> None:

@@ -88,12 +88,26 @@ def test_a_secret_is_in_no_text() -> None:
 def test_the_password_is_the_first_line_of_its_file(tmp_path: Path, content: bytes, password: str) -> None:
     path = tmp_path / "password"
     path.write_bytes(content)
+    path.chmod(0o600)
     user = NamedUser("monazite", str(path))
     if " first line" in password or "UTF" in password:
         with pytest.raises(ConfigurationError, match=password):
             load_identity(user, NOW)
     else:
         assert load_identity(user, NOW) == Named("monazite", password)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o620, 0o666])
+def test_secrets_that_others_may_read_or_change_are_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "password"
+    path.write_text("secret")
+    path.chmod(mode)
+    with pytest.raises(ConfigurationError, match="chmod 600"):
+        load_identity(NamedUser("monazite", str(path)), NOW)
+    key = put_key(tmp_path / "user.pem", key_of("operator"))
+    key.chmod(mode)
+    with pytest.raises(ConfigurationError, match=r"user\.pem: can be read by everybody, or changed by others"):
+        load_identity(CertificateUser(str(put_der(tmp_path / "user.der", certificate("operator"))), str(key)), NOW)
 
 
 def test_a_users_certificate_has_its_key_and_is_valid(tmp_path: Path) -> None:
