@@ -34,16 +34,18 @@ TAGS: tuple[Tag, ...] = (SET_POINT, PRESSURE, LOT)
 
 
 class ModbusTestDevice:
-    """Holding 0 to 1 a float32, 2 to 5 text; input 0 to 1 a float32. ``writes`` counts the write requests that arrived."""
+    """Holding 0 to 1 a float32, 2 to 5 text; input 0 to 1 a float32. ``writes`` counts the write requests that arrived; each takes ``write_time`` seconds."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, timeout: float = 1.0) -> None:
         self.port = port
+        self.timeout = timeout
         self.writes = 0
+        self.write_time = 0.0
         self._server: ModbusTcpServer | None = None
 
     @property
     def device(self) -> ModbusDevice:
-        return ModbusDevice("MB-TST-01", "SEP", TcpLine("127.0.0.1", self.port), UNIT, timeout=1.0)
+        return ModbusDevice("MB-TST-01", "SEP", TcpLine("127.0.0.1", self.port), UNIT, timeout=self.timeout)
 
     @property
     def site(self) -> Site:
@@ -64,6 +66,7 @@ class ModbusTestDevice:
     async def _count(self, function: int, start: int, address: int, count: int, registers: list[int], values: list[int] | list[bool] | None) -> ExcCodes | None:
         if function in {5, 6, 15, 16}:
             self.writes += 1
+            await asyncio.sleep(self.write_time)
         return None
 
     async def stop(self) -> None:

@@ -140,8 +140,10 @@ class Gateway:
         while True:
             self._status_due.clear()
             for name, link in self._links.items():
+                status = link.status
+                self._metrics.told(status)
                 try:
-                    await self._bus.publish_live(subjects.status(self._site.devices[name].area, name), encode_device_status(link.status))
+                    await self._bus.publish_live(subjects.status(self._site.devices[name].area, name), encode_device_status(status))
                 except BusUnavailable:
                     _log.debug("%s: its status did not leave, the next one will", name)
             with contextlib.suppress(TimeoutError):

@@ -34,6 +34,7 @@ class Heard:
         self.batches: list[tuple[Batch, Envelope]] = []
         self.gaps: list[Event] = []
         self.states: list[str] = []
+        self.registry = CollectorRegistry()
 
     async def sample(self, subject: str, data: bytes) -> None:
         self.batches.append(unseal(data))
@@ -71,7 +72,7 @@ async def gateway_of(device: ModbusTestDevice, server: NatsServer) -> AsyncItera
         await bus.subscribe(subjects.ALL_EVENTS, heard.event)
         await bus.subscribe(subjects.ALL_STATUS, heard.status)
         stop = asyncio.Event()
-        gateway = Gateway(Site("test", {"MB-TST-01": device.device}, TAGS), its_bus, CollectorRegistry(), Path("no pki"))
+        gateway = Gateway(Site("test", {"MB-TST-01": device.device}, TAGS), its_bus, heard.registry, Path("no pki"))
         task = asyncio.create_task(gateway.run(stop, lambda: None))
         try:
             yield bus, heard
@@ -112,6 +113,25 @@ async def test_a_confirmed_write_is_read_back_and_comes_as_a_sample(device: Modb
         assert (result.state, result.read_back) == (CommandState.DONE, 8.0)
         await until(lambda: heard.samples(SET_POINT.id)[-1][1] == 8.0)
     assert device.writes == 1
+
+
+async def test_a_slow_device_has_the_time_for_a_write_that_its_answers_take(server: NatsServer) -> None:
+    async with ModbusTestDevice(timeout=3.0) as slow, gateway_of(slow, server) as (bus, heard):
+        await until(lambda: bool(heard.batches))
+        slow.write_time = 2.5
+        result = await ask(bus, command(8.0))
+        assert (result.state, result.read_back) == (CommandState.DONE, 8.0)
+        assert heard.states[-1] == "up"
+
+
+async def test_the_state_of_a_device_is_measured(device: ModbusTestDevice, server: NatsServer) -> None:
+    def states() -> dict[str, float | None]:
+        return {state: heard.registry.get_sample_value("monazite_device_state", {"device": "MB-TST-01", "state": state}) for state in ("up", "down")}
+
+    async with gateway_of(device, server) as (_, heard):
+        await until(lambda: states() == {"up": 1.0, "down": 0.0})
+        await device.stop()
+        await until(lambda: states() == {"up": 0.0, "down": 1.0})
 
 
 async def test_a_command_asked_for_twice_is_written_once(device: ModbusTestDevice, server: NatsServer) -> None:

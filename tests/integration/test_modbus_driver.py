@@ -1,9 +1,10 @@
 """The Modbus driver over real sockets: against a server that misbehaves as it is told, and against pymodbus."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -301,6 +302,34 @@ async def test_a_device_without_tags_whose_line_breaks_is_down(server: RogueModb
         await link.until_true(lambda: server.open_connections == 1)
         await server.stop()
         await link.until_true(lambda: link.driver.status.state is LinkState.DOWN)
+
+
+async def test_devices_that_hang_drip_reset_and_refuse_do_not_delay_the_scans_of_another() -> None:
+    """Scans of a sound device beside eight that are not, against the same device alone. Each is on a line of its own."""
+
+    async def intervals(link: Link) -> list[float]:
+        begun = len(link.of(FLOW))
+        await asyncio.sleep(3.0)
+        times = [at for at, _, _ in link.of(FLOW)[begun:]]
+        return sorted((later - earlier) / 1e6 for earlier, later in itertools.pairwise(times))
+
+    faults = [rogue_modbus_server.HANGS, byte_by_byte(0.1), rogue_modbus_server.CLOSES, rogue_modbus_server.GARBAGE]
+    async with AsyncExitStack() as stack:
+        sound = await stack.enter_async_context(RogueModbusServer())
+        bad = [await stack.enter_async_context(RogueModbusServer()) for _ in (*faults, *faults)]
+        for server, fault in zip(bad, faults * 2, strict=True):
+            server.otherwise = fault
+        async with linked(device_at(sound)) as alone:
+            await alone.until(Quality.GOOD)
+            undisturbed = await intervals(alone)
+        async with linked(device_at(sound)) as beside:
+            for server in bad:
+                await stack.enter_async_context(linked(device_at(server, 0.3)))
+            await beside.until(Quality.GOOD)
+            disturbed = await intervals(beside)
+    assert len(disturbed) >= 0.9 * len(undisturbed)
+    assert disturbed[len(disturbed) // 2] - undisturbed[len(undisturbed) // 2] < 0.005
+    assert all(server.connections >= 2 for server in bad)
 
 
 async def test_refused_addresses_are_no_overload(server: RogueModbusServer) -> None:
