@@ -3,7 +3,7 @@
 from drivers.opcua.browser import Browser, Variable
 from drivers.opcua.connection import Connection
 from drivers.opcua.path_pattern import PathPatterns
-from drivers.opcua.pki import Pki
+from drivers.opcua.security import Pki
 from drivers.opcua.session import OpcuaDriver
 
 __all__ = ["Browser", "Connection", "OpcuaDriver", "PathPatterns", "Pki", "Variable"]

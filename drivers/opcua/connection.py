@@ -20,8 +20,7 @@ from drivers.abort import abort
 from drivers.metrics import DriverMetrics
 from drivers.opcua.decoder_bounds import bound_answers, bound_decoder
 from drivers.opcua.link_errors import speaking_of
-from drivers.opcua.pki import Pki
-from drivers.opcua.session_security import SessionProof, SessionSecurity
+from drivers.opcua.security import Pki, SessionProof, SessionSecurity
 from plant.device import OpcuaDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 

@@ -12,8 +12,8 @@ from drivers.opcua.monitored_items import MonitoredItems
 from drivers.opcua.node_directory import NodeDirectory
 from drivers.opcua.node_types import NodeTypes
 from drivers.opcua.operation_limits import OperationLimits
-from drivers.opcua.pki import Pki
 from drivers.opcua.poller import Poller
+from drivers.opcua.security import Pki
 from drivers.opcua.subscription import NoSubscription, Subscriptions
 from drivers.opcua.watchdog import Watchdog
 from drivers.opcua.writer import Writer

@@ -33,8 +33,8 @@ from drivers import DeviceLink, DriverMetricFamilies
 from drivers.backoff import Backoff
 from drivers.opcua import OpcuaDriver
 from drivers.opcua.connection import Connection
-from drivers.opcua.pki import Pki
-from drivers.opcua.server_certificate import PresentedCertificate, thumbprint
+from drivers.opcua.security.pki import Pki
+from drivers.opcua.security.server_certificate import PresentedCertificate, thumbprint
 from plant.device import OpcuaAddress, OpcuaDevice, OpcuaSecurity
 from plant.errors import DeviceUnreachable
 from plant.link import DeviceStatus, LinkState

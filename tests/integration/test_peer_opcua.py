@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, Session, WriteStatus
 from drivers.opcua import OpcuaDriver, Pki
-from drivers.opcua.server_certificate import thumbprint
+from drivers.opcua.security.server_certificate import thumbprint
 from plant.batch import Batch
 from plant.command import CommandValue
 from plant.device import Deadband, DeadbandKind, OpcuaAddress, OpcuaDevice, OpcuaSecurity

@@ -18,15 +18,14 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from drivers.abort import abort
 from drivers.metrics import DriverMetrics
-from drivers.opcua.certificate_file import CertificateExpired
-from drivers.opcua.decoder_bounds import bound_answers
-from drivers.opcua.endpoints import NONE_URI, POLICIES, choose_endpoint, not_offered
-from drivers.opcua.own_certificate import OwnCertificate
-from drivers.opcua.pki import Pki
-from drivers.opcua.server_certificate import PresentedCertificate, check_form, check_time, thumbprint
-from drivers.opcua.user_identity import Anonymous, Certified, Identity, Named, choose_token, load_identity
+from drivers.opcua.security.certificate_file import CertificateExpired
+from drivers.opcua.security.discovery import discover
+from drivers.opcua.security.endpoints import NONE_URI, POLICIES, choose_endpoint, not_offered
+from drivers.opcua.security.own_certificate import OwnCertificate
+from drivers.opcua.security.pki import Pki
+from drivers.opcua.security.server_certificate import PresentedCertificate, check_form, check_time, thumbprint
+from drivers.opcua.security.user_identity import Anonymous, Certified, Identity, Named, choose_token, load_identity
 from plant.errors import ConfigurationError, DeviceUnreachable
 from plant.opcua_device import OpcuaDevice, SecurityPolicy
 
@@ -34,9 +33,6 @@ _log = logging.getLogger(__name__)
 
 _SOON: Final = timedelta(days=30)
 _SHORTEST_NONCE: Final = 32
-_DISCOVERY_CHUNKS: Final = 64
-_DISCOVERY_BYTES: Final = 1 << 20
-"""Of a stranger's answer: a list of endpoints has some kilobytes."""
 _POLICIES: Final = {policy.URI: policy for policy in POLICIES.values()}
 _USER_REFUSED: Final = {
     ua.StatusCodes.BadIdentityTokenRejected,
@@ -101,7 +97,7 @@ class SessionSecurity:
             return
         self._own = await self._read("own", self._have_pki().own)
         self._expires("own", "the gateway's own certificate", self._own.certificate)
-        endpoint = choose_endpoint(await self._discover(), self._device.security, self._device.endpoint)
+        endpoint = choose_endpoint(await discover(self._device), self._device.security, self._device.endpoint)
         presented = await self._check(endpoint.ServerCertificate, endpoint.Server.ApplicationUri)
         policy = _POLICIES[endpoint.SecurityPolicyUri](presented.certificate, self._own.certificate, self._own.key, endpoint.SecurityMode)
         self._client.application_uri = self._own.application_uri
@@ -219,25 +215,6 @@ class SessionSecurity:
         policy.peer_certificate = proof.server_certificate
         self._token, self._application_uri = proof.token, proof.application_uri
         return True
-
-    async def _discover(self) -> Sequence[ua.EndpointDescription]:
-        """Over a connection of its own, without security: there is no other way to learn the server's certificate."""
-        client = Client(self._device.endpoint, timeout=self._device.timeout)
-        try:
-            await client.connect_socket()
-            await client.send_hello()
-            bound_answers(client, chunks=_DISCOVERY_CHUNKS, size=_DISCOVERY_BYTES)
-            await client.open_secure_channel()
-            endpoints = await client.get_endpoints()
-            await client.close_secure_channel()
-        except BaseException:
-            protocol = client.uaclient.protocol
-            if protocol is not None and protocol.transport is not None:
-                abort(protocol.transport)
-            raise
-        finally:
-            client.disconnect_socket()
-        return endpoints or []
 
     async def _check(self, blob: bytes | None, application_uri: str | None) -> PresentedCertificate:
         pki = self._have_pki()

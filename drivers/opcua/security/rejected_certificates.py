@@ -9,7 +9,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from drivers.opcua.server_certificate import common_name, thumbprint
+from drivers.opcua.security.server_certificate import common_name, thumbprint
 
 _MOST: Final = 100
 _LONGEST_NAME: Final = 64

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from drivers.opcua.certificate_file import parse_certificate
+from drivers.opcua.security.certificate_file import parse_certificate
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 
 KEY_BITS: Final = range(2048, 4097)

@@ -3,7 +3,7 @@
 import pytest
 from asyncua import ua
 
-from drivers.opcua.endpoints import choose_endpoint
+from drivers.opcua.security.endpoints import choose_endpoint
 from plant.errors import DeviceUnreachable
 from plant.opcua_device import MessageSecurity, OpcuaSecurity, SecurityPolicy
 

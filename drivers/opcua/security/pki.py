@@ -16,11 +16,11 @@ from stat import S_IWOTH
 from threading import Lock
 from typing import Final
 
-from drivers.opcua.certificate_file import wrong
-from drivers.opcua.own_certificate import OwnCertificate, load_own, make_own
-from drivers.opcua.rejected_certificates import keep_rejected
-from drivers.opcua.server_certificate import PresentedCertificate, common_name, is_for_host, may_be_server, thumbprint
-from drivers.opcua.trust_list import Trust, TrustList
+from drivers.opcua.security.certificate_file import wrong
+from drivers.opcua.security.own_certificate import OwnCertificate, load_own, make_own
+from drivers.opcua.security.rejected_certificates import keep_rejected
+from drivers.opcua.security.server_certificate import PresentedCertificate, common_name, is_for_host, may_be_server, thumbprint
+from drivers.opcua.security.trust_list import Trust, TrustList
 from plant.errors import DeviceUnreachable
 
 _log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from drivers.opcua.own_certificate import make_own, self_signed
-from drivers.opcua.pki import Pki
-from drivers.opcua.rejected_certificates import file_name, keep_rejected
-from drivers.opcua.server_certificate import PresentedCertificate, check_form, check_time, is_for_host, thumbprint, uris_of
+from drivers.opcua.security.own_certificate import make_own, self_signed
+from drivers.opcua.security.pki import Pki
+from drivers.opcua.security.rejected_certificates import file_name, keep_rejected
+from drivers.opcua.security.server_certificate import PresentedCertificate, check_form, check_time, is_for_host, thumbprint, uris_of
 from plant.errors import ConfigurationError, DeviceProtocolError, DeviceUnreachable
 from tests.certificates import DAY, NOW, Issuer, authority, certificate, key_of, put_der, put_key, revocations
 

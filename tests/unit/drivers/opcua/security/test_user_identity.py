@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from asyncua import ua
 
-from drivers.opcua.endpoints import NONE_URI
-from drivers.opcua.user_identity import Anonymous, Certified, Identity, Named, choose_token, load_identity
+from drivers.opcua.security.endpoints import NONE_URI
+from drivers.opcua.security.user_identity import Anonymous, Certified, Identity, Named, choose_token, load_identity
 from plant.errors import ConfigurationError, DeviceUnreachable
 from plant.opcua_device import CertificateUser, NamedUser
 from tests.certificates import DAY, NOW, certificate, key_of, put_der, put_key

@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from drivers.opcua.certificate_file import CertificateExpired, read_key, read_pair, wrong
-from drivers.opcua.server_certificate import KEY_BITS, uris_of
+from drivers.opcua.security.certificate_file import CertificateExpired, read_key, read_pair, wrong
+from drivers.opcua.security.server_certificate import KEY_BITS, uris_of
 
 _KEY_BITS: Final = 3072
 _LIFE: Final = timedelta(days=5 * 365)

@@ -27,8 +27,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
-from drivers.opcua.certificate_file import read_bytes, read_certificates, wrong
-from drivers.opcua.server_certificate import PresentedCertificate, common_name, signature_hash, thumbprint, uris_of
+from drivers.opcua.security.certificate_file import read_bytes, read_certificates, wrong
+from drivers.opcua.security.server_certificate import PresentedCertificate, common_name, signature_hash, thumbprint, uris_of
 from plant.errors import ConfigurationError, DeviceUnreachable
 
 _log = logging.getLogger(__name__)

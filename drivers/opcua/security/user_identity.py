@@ -13,8 +13,8 @@ from asyncua import ua
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from drivers.opcua.certificate_file import CertificateExpired, read_pair, read_secret, wrong
-from drivers.opcua.endpoints import NONE_URI, policy_name, strength
+from drivers.opcua.security.certificate_file import CertificateExpired, read_pair, read_secret, wrong
+from drivers.opcua.security.endpoints import NONE_URI, policy_name, strength
 from plant.errors import DeviceUnreachable
 from plant.opcua_device import NamedUser, OpcuaUser
 
