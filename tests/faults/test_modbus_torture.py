@@ -25,6 +25,7 @@ from plant.device import Framing, ModbusDevice, ModbusLine, Parity, SerialLine, 
 from plant.quality import is_good
 from tests.faults.figures import report, resident_bytes, scaled
 from tests.faults.scripted_modbus import ADDRESSES, IDENTITY, POISON, Asked, Reply, ScriptedModbusServer, tags_of
+from tests.supervised import supervised
 
 READS = scaled(10_000, 400)
 MALFORMED = {Framing.TCP: scaled(100_000, 2_000), Framing.RTU: scaled(100_000, 800)}
@@ -77,18 +78,6 @@ class Link:
 
 
 @asynccontextmanager
-async def running(links: Sequence[Link]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(link.link.run()) for link in links]
-    try:
-        yield
-        assert not any(task.done() for task in tasks), "links are supervised for ever"
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@asynccontextmanager
 async def kept_open(driver: ModbusDriver, line: ModbusLine) -> AsyncIterator[None]:
     """Another unit has a seat on the line, and asks nothing: a line that nobody shares is made anew at once when an answer stays out."""
     device = ModbusDevice("MB-SEP-09", "SEP", line, 9, timeout=TIMEOUT)
@@ -126,7 +115,7 @@ async def test_of_thousands_of_late_answers_none_becomes_a_value_and_each_is_cou
             line = SerialLine(str(tmp_path / "port"), 115_200, Parity.NONE)
         driver = ModbusDriver()
         link = Link(driver, line, 1, lambda address, number: number in lateness.numbers)
-        async with kept_open(driver, line), running([link]):
+        async with kept_open(driver, line), supervised(link.link):
             while server.reads < READS:
                 await _progress(lambda: server.reads)
             lateness.is_over, reads = True, server.reads
@@ -181,7 +170,7 @@ async def test_of_thousands_of_doubled_rtu_answers_none_becomes_the_value_of_ano
     doubling, driver = Doubling(), ModbusDriver()
     async with ScriptedModbusServer(Framing.RTU, doubling.meet) as server:
         link = Link(driver, TcpLine("127.0.0.1", server.port, Framing.RTU), 1, is_known=is_known)
-        async with running([link]):
+        async with supervised(link.link):
             while server.reads < READS:
                 await _progress(lambda: server.reads)
             doubling.is_over = True
@@ -283,7 +272,7 @@ async def test_of_malformed_replies_none_becomes_a_value_and_the_links_stay(fram
     async with AsyncExitStack() as stack:
         servers = [await stack.enter_async_context(ScriptedModbusServer(framing, malformation.meet)) for _ in range(DEVICES)]
         links = [Link(driver, TcpLine("127.0.0.1", server.port, framing), unit) for unit, server in enumerate(servers, 1)]
-        await stack.enter_async_context(running(links))
+        await stack.enter_async_context(supervised(*(link.link for link in links)))
         while malformation.count < MALFORMED[framing]:
             await _progress(lambda: malformation.count)
             if malformation.count > MALFORMED[framing] // 5:

@@ -21,6 +21,7 @@ from plant.link import LinkState
 from plant.quality import Quality
 from plant.tag import Tag
 from tests.samples import make_tag
+from tests.supervised import supervised
 from tests.weighbridge import Indicator, WeighbridgeDevice, open_weighbridge
 from tests.weighbridge.session import WeighbridgeSession
 
@@ -106,12 +107,8 @@ async def linked(
     link = DeviceLink(
         device, TAGS, open_session, account.publish, lambda status: None, metrics, account=account, backoff=backoff or Backoff(first=0.1, cap=0.2)
     )
-    running = asyncio.create_task(link.run())
-    try:
+    async with supervised(link):
         yield Linked(link, account, registry)
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_stopped_plc_behind_a_live_link_is_bad_and_its_frozen_image_is_held_back() -> None:
@@ -335,14 +332,9 @@ async def test_a_device_that_accepts_and_never_answers_changes_nothing_for_the_o
                 )
                 for number in range(10)
             ]
-            running = [asyncio.create_task(other.run()) for other in others]
-            try:
+            async with supervised(*others):
                 await beside.until(lambda: beside.account.newest(GROSS) == Quality.GOOD)
                 assert await scans(beside) >= 0.9 * undisturbed
-            finally:
-                for task in running:
-                    task.cancel()
-                await asyncio.gather(*running, return_exceptions=True)
             assert all(other.status.state is LinkState.DOWN for other in others)
     assert hanging.connections >= 10
 

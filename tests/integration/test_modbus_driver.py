@@ -25,6 +25,7 @@ from tests import modbus_device, rogue_modbus_server
 from tests.modbus_device import ModbusTestDevice
 from tests.rogue_modbus_server import Behaviour, RogueModbusServer, byte_by_byte, exception, late
 from tests.samples import make_tag
+from tests.supervised import supervised
 
 DEVICE = "MB-TST-01"
 TIMEOUT = 0.3
@@ -96,13 +97,8 @@ class Link:
 @asynccontextmanager
 async def linked(device: ModbusDevice, tags: tuple[Tag, ...] = TAGS) -> AsyncIterator[Link]:
     link = Link(device, tags)
-    running = asyncio.create_task(link.driver.run())
-    try:
+    async with supervised(link.driver):
         yield link
-        assert not running.done(), "the link is supervised for ever"
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from tests.modbus_device import TAGS as PYMODBUS_TAGS
 from tests.modbus_device import ModbusTestDevice
 from tests.rogue_modbus_server import PROPER, Behaviour, RogueModbusServer, late
 from tests.samples import make_tag
+from tests.supervised import supervised
 
 TIMEOUT = 0.25
 ADDRESSES = (0, 40, 80, 120)
@@ -106,20 +107,8 @@ async def linked(*devices: ModbusDevice) -> AsyncIterator[list[Link]]:
     """Links on one driver."""
     driver = ModbusDriver()
     links = [Link(driver, device) for device in devices]
-    async with running(links):
+    async with supervised(*(link.link for link in links)):
         yield links
-
-
-@asynccontextmanager
-async def running(links: list[Link]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(link.link.run()) for link in links]
-    try:
-        yield
-        assert not any(task.done() for task in tasks), "links are supervised for ever"
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -336,7 +325,7 @@ async def test_a_connection_that_is_closed_while_idle_and_can_be_made_again_make
     async with serving(framing) as server:
         driver = ModbusDriver()
         links = [Link(driver, device_on(tcp(server), unit, 5.0), scan_ms=1000) for unit in units]
-        async with running(links):
+        async with supervised(*(link.link for link in links)):
             for closed in range(1, 3):
                 for link in links:
                     await link.good(4)

@@ -28,6 +28,7 @@ from simulators.image import TagImage
 from simulators.modbus_server import ModbusServer
 from tests.peer import FOLDER, LIBMODBUS_SERVER, require, running
 from tests.samples import make_tag
+from tests.supervised import supervised
 
 DEVICE = "MB-PEER-01"
 UNIT = 7
@@ -109,15 +110,10 @@ def device_on(line: ModbusLine) -> ModbusDevice:
 @asynccontextmanager
 async def linked(device: ModbusDevice, tags: list[Tag]) -> AsyncIterator[Link]:
     link = Link(device, tags)
-    task = asyncio.create_task(link.link.run())
-    try:
+    async with supervised(link.link):
         await until(lambda: len(link.newest) == len(tags))
         yield link
-        assert not task.done(), "the link is supervised for ever"
         assert link.rejected() == 0
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def free_port() -> int:

@@ -30,6 +30,7 @@ from tests.cable import Cable
 from tests.certificates import key_of, put_der, put_key
 from tests.peer import FOLDER, Peer, running
 from tests.samples import make_tag
+from tests.supervised import supervised
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -327,13 +328,8 @@ async def linked(
     story, device = Story(), replace(device_at(port, security), history=history)
     metrics = DriverMetricFamilies(CollectorRegistry()).of("opcua", device.name)
     link = DeviceLink(device, tags, OpcuaDriver(pki).open, story.publish, story.tell, metrics, account=story, backoff=Backoff(first=0.1, cap=0.2))
-    task = asyncio.create_task(link.run())
-    try:
+    async with supervised(link):
         yield story
-        assert not task.done(), "the link is supervised for ever"
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_session_that_the_server_kept_over_a_cut_cable_goes_on_and_no_value_is_lost(server: Peer) -> None:
