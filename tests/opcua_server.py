@@ -37,8 +37,9 @@ class Manners:
     no_subscription: int | None = None
     """The answer to who asks for one."""
     publishing_interval: float | None = None
-    """Milliseconds to which every wish is revised; ``keep_alive_count`` alike."""
+    """Milliseconds to which every wish is revised; ``keep_alive_count`` and ``queue_size`` alike."""
     keep_alive_count: int | None = None
+    queue_size: int | None = None
     refusal: Callable[[ua.MonitoredItemCreateRequest], int] = lambda item: ua.StatusCodes.Good
     write_refusals: dict[ua.NodeId, int] = field(default_factory=dict)
     knows_ranges: bool = True
@@ -135,7 +136,11 @@ class _Items(MonitoredItemService):
             refusal = ua.StatusCodes.BadTooManyMonitoredItems
         if refusal != ua.StatusCodes.Good:
             return ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.UInt32(refusal)))
-        return await self._create_data_change_monitored_item(item)
+        if manners.queue_size is not None:
+            item.RequestedParameters.QueueSize = ua.Counter(manners.queue_size)
+        result = await self._create_data_change_monitored_item(item)
+        result.RevisedSamplingInterval = item.RequestedParameters.SamplingInterval  # the library samples nothing, and says the publishing interval
+        return result
 
     async def datachange_callback(self, handle: int, value: ua.DataValue, error: ua.StatusCode | None = None) -> None:
         number = self._monitored_datachange[handle]

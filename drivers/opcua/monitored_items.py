@@ -188,13 +188,23 @@ class MonitoredItems:
             else:
                 requests.append(self._request(handle, node))
         results = await self._limits.monitored_items.run("the request for monitored items", requests, self._call)
-        slower = 0
+        slower = forgetful = 0
         for request, result in zip(requests, results, strict=True):
             answers[request.RequestedParameters.ClientHandle] = stored_form(result.StatusCode.value)
-            slower += result.StatusCode.is_good() and result.RevisedSamplingInterval > 2 * max(request.RequestedParameters.SamplingInterval, 1.0)
+            if result.StatusCode.is_good():
+                slower += result.RevisedSamplingInterval > 2 * max(request.RequestedParameters.SamplingInterval, 1.0)
+                forgetful += result.RevisedQueueSize < self._due_at_once(result.RevisedSamplingInterval or request.RequestedParameters.SamplingInterval)
         if slower:
             _log.info("the server samples %d of %d items less often than their tags ask", slower, len(requests))
+        if forgetful:
+            text = "the server keeps fewer samples of %d of %d items than come between two responses, and does not say so: shorten publishing_interval"
+            _log.warning(text, forgetful, len(requests))
         return answers
+
+    def _due_at_once(self, sampling_interval: float) -> int:
+        """Samples between two publish responses, of an item that is sampled every ``sampling_interval`` ms; at least one of an item that is not sampled."""
+        assert self.watched.granted is not None
+        return math.ceil(self.watched.granted.RevisedPublishingInterval / sampling_interval) if sampling_interval >= 1.0 else 1
 
     async def _call(self, requests: list[ua.MonitoredItemCreateRequest]) -> list[ua.MonitoredItemCreateResult]:
         assert self.watched.granted is not None

@@ -7,8 +7,8 @@ Rules:
 2. A response is acknowledged after the consumer has taken it.
 3. Sequence numbers of a subscription have no gap; a keep-alive bears the next one and uses none up. What is missing is asked for again (Republish) before
    what came after it is handed on. Source: OPC UA Part 4, 5.14.1.1, 5.14.6 and 7.26.
-4. A subscription that sends neither data nor keep-alive for three keep-alive intervals, as the server revised them, is dead, whatever else the server
-   still answers.
+4. A subscription that sends neither data nor keep-alive for three keep-alive intervals, as the server revised them, though never for less than a second, is
+   dead, whatever else the server still answers.
 """
 
 import asyncio
@@ -30,6 +30,9 @@ _OUTSTANDING: Final = 2
 _KEEP_ALIVE: Final = 5.0
 _LIFETIMES: Final = 12
 _SILENCES: Final = 3
+_SHORTEST_SILENCE: Final = 1.0
+_LONGEST_SILENCE: Final = 600.0
+"""Seconds, whatever the server granted: some grant no interval at all, and some none that ends."""
 _LARGEST_RESPONSE: Final = 10_000
 _LAST_SEQUENCE_NUMBER: Final = 2**32 - 1
 _MOST_MISSING: Final = 1000
@@ -66,7 +69,8 @@ class Subscription:
     def __init__(self, granted: ua.CreateSubscriptionResult, heard: float) -> None:
         self.granted = granted
         self.heard = heard
-        self.silence = _SILENCES * granted.RevisedPublishingInterval * granted.RevisedMaxKeepAliveCount / 1000
+        silence = _SILENCES * granted.RevisedPublishingInterval * granted.RevisedMaxKeepAliveCount / 1000
+        self.silence = silence if _SHORTEST_SILENCE <= silence <= _LONGEST_SILENCE else _SHORTEST_SILENCE if silence < _SHORTEST_SILENCE else _LONGEST_SILENCE
         self.last_sequence_number: int | None = None
 
     def missing_before(self, number: int) -> range | list[int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, WriteStatus
 from drivers.opcua import OpcuaDriver
 from drivers.opcua import monitored_items as monitored_items_module
+from drivers.opcua.subscription import Subscription
 from plant.batch import Batch
 from plant.device import OpcuaAddress, OpcuaDevice
 from plant.errors import DeviceUnreachable
@@ -117,6 +119,25 @@ async def test_a_subscription_is_silent_by_the_interval_and_the_count_that_the_s
     assert isinstance(error, DeviceUnreachable)
     assert str(error) == "the server answers, but its subscription has been silent for 2.4 s"
     assert 1.0 < time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize(("interval", "count", "silence"), [(0.0, 10, 1.0), (50.0, 1, 1.0), (1000.0, 5, 15.0), (1e9, 100, 600.0), (float("nan"), 5, 600.0)])
+async def test_a_subscription_is_not_dead_within_a_second_nor_alive_for_ever(interval: float, count: int, silence: float) -> None:
+    granted = ua.CreateSubscriptionResult(RevisedPublishingInterval=ua.Duration(interval), RevisedMaxKeepAliveCount=ua.Counter(count))
+    assert Subscription(granted, 0.0).silence == silence
+
+
+@pytest.mark.parametrize(("queue_size", "is_told"), [(1, True), (2, False)])
+async def test_a_server_that_keeps_fewer_samples_than_come_is_told_of(
+    plc: Plc, metrics: DriverMetrics, caplog: pytest.LogCaptureFixture, queue_size: int, is_told: bool
+) -> None:
+    plc.manners.publishing_interval, plc.manners.queue_size = 200.0, queue_size
+    tag = replace(LEVEL, scan_ms=100)
+    with caplog.at_level(logging.WARNING, "drivers"):
+        async with opened(device_at(plc.url), [tag], metrics) as (_, batches):
+            await rows_until(batches, bool)
+    told = [record.getMessage() for record in caplog.records if "shorten publishing_interval" in record.getMessage()]
+    assert [text.startswith("the server keeps fewer samples of 1 of 1 items") for text in told] == [True] * is_told
 
 
 async def test_a_server_that_stops_publishing_is_bad_and_then_heard_of_again_by_another_session(
