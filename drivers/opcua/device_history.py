@@ -19,13 +19,24 @@ from plant.tag import Tag
 _LARGEST_ANSWER: Final = 5_000
 """Values of one node in one answer."""
 _NONE: Final = {Quality.BAD_NO_DATA}
+_MOST_IDLE: Final = 10
+"""Answers in a row that bring nothing newer and say that there is more: the server goes in a circle."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
+    """What is asked next of a node. ``newest`` is the time of the newest value so far; ``idle`` are the answers in a row that brought none newer."""
+
     handle: int
     node: ua.NodeId
     continuation: bytes | None = None
+    newest: int = 0
+    idle: int = 0
+
+    def next(self, continuation: bytes, batches: Sequence[Batch]) -> "_Page":
+        """Some servers give the same continuation point again and go on even so."""
+        newest = max([self.newest, *(int(batch.time.max()) for batch in batches if len(batch))])
+        return _Page(self.handle, self.node, continuation, newest, self.idle + 1 if newest == self.newest else 0)
 
 
 class DeviceHistory:
@@ -74,12 +85,15 @@ class DeviceHistory:
                     continue
                 values = _values(result)
                 items = [ua.MonitoredItemNotification(ClientHandle=page.handle, Value=value) for value in values]
-                for batch in decode(items, self._table, self._clock()).batches:
+                batches = decode(items, self._table, self._clock()).batches
+                for batch in batches:
                     inside = batch.select((batch.time >= start) & (batch.time < end))
                     if len(inside):
                         await take(inside)
-                if result.ContinuationPoint and result.ContinuationPoint != page.continuation:
-                    following.append(_Page(page.handle, page.node, result.ContinuationPoint))
+                if result.ContinuationPoint:
+                    following.append(page.next(result.ContinuationPoint, batches))
+            is_whole &= all(page.idle < _MOST_IDLE for page in following)
+            following = [page for page in following if page.idle < _MOST_IDLE]
             pages = following
         return is_whole
 

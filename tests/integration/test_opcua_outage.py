@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, timedelta
 
 import numpy as np
@@ -153,6 +154,56 @@ async def test_an_outage_of_which_the_device_kept_only_a_part_is_filled_with_it_
         await asyncio.sleep(0.3)
     assert list(dict.fromkeys(account.good(LEVEL)))[-6:] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     assert 3.0 not in account.good(PRESSURE)
+    assert account.recovered_from is None
+
+
+class Pages:
+    """A server's history two values at a time, under one continuation point that stays the same; the first page for ever, if it goes in a circle."""
+
+    def __init__(self, server: Server, *, is_circle: bool) -> None:
+        self.asked = 0
+        self._whole = server.iserver.history_manager.read_history
+        self._is_circle = is_circle
+        self._left: dict[ua.NodeId, list[ua.DataValue]] = {}
+        server.iserver.history_manager.read_history = self.read  # type: ignore[method-assign]  # of this one server
+
+    async def read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+        self.asked += 1
+        fresh = [node for node in params.NodesToRead if not node.ContinuationPoint]
+        for node, result in zip(fresh, await self._whole(replace(params, NodesToRead=fresh)), strict=True):
+            assert isinstance(result.HistoryData, ua.HistoryData)
+            self._left[node.NodeId] = list(result.HistoryData.DataValues)
+        return [self._page(node.NodeId) for node in params.NodesToRead]
+
+    def _page(self, node: ua.NodeId) -> ua.HistoryReadResult:
+        left = self._left[node]
+        if not self._is_circle:
+            self._left[node] = left[2:]
+        has_more = self._is_circle or len(left) > 2
+        return ua.HistoryReadResult(HistoryData=ua.HistoryData(DataValues=left[:2]), ContinuationPoint=b"cursor" if has_more else None)
+
+
+async def test_a_history_that_comes_in_pages_under_one_continuation_point_is_read_to_its_end() -> None:
+    async with historian_server(LEVEL, PRESSURE) as (server, port), Cable(port) as cable, linked(cable, (LEVEL, PRESSURE)) as account:
+        pages = Pages(server, is_circle=False)
+        await outage(server, cable, account)
+        async with asyncio.timeout(20):
+            while account.recovered_from is None:
+                await asyncio.sleep(0.02)
+    assert pages.asked >= 3
+    for tag in (LEVEL, PRESSURE):
+        assert list(dict.fromkeys(account.good(tag)))[-6:] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+
+
+async def test_a_history_that_goes_in_a_circle_is_left_and_the_outage_is_not_recovered() -> None:
+    async with historian_server(LEVEL, PRESSURE) as (server, port), Cable(port) as cable, linked(cable, (LEVEL, PRESSURE)) as account:
+        pages = Pages(server, is_circle=True)
+        await outage(server, cable, account)
+        async with asyncio.timeout(20):
+            while pages.asked < 10:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.5)
+        assert pages.asked <= 12
     assert account.recovered_from is None
 
 
