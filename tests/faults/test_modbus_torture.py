@@ -126,7 +126,8 @@ async def test_of_thousands_of_late_answers_none_becomes_a_value_and_each_is_cou
     )
     assert link.wrong == []
     assert link.good > reads // 10, "values came in between"
-    assert timeouts >= len(lateness.numbers), "each is counted; a busy machine adds some of its own"
+    # A busy machine adds time-outs of its own. Over RTU one in a thousand is met by the late answer to another, which bears no number to be told by.
+    assert timeouts >= len(lateness.numbers) * (1.0 if framing is Framing.TCP else 0.99)
     assert framing is Framing.RTU or late > 0, "late answers did arrive on a line that was open"
 
 
