@@ -28,7 +28,7 @@ from tests.samples import make_tag
 from tests.supervised import supervised
 
 DEVICE = "MB-TST-01"
-TIMEOUT = 0.3
+TIMEOUT = 1.0
 """Seconds, for the tests in which a device does not answer in time."""
 
 
@@ -125,7 +125,7 @@ def rejected(reason: str, text: str) -> tuple[Quality, str, str, dict[str, str]]
 @pytest.mark.parametrize(
     ("behaviour", "consequence"),
     [
-        (late(TIMEOUT + 0.1), NO_ANSWER),
+        (late(1.2 * TIMEOUT), NO_ANSWER),
         (rogue_modbus_server.HANGS, NO_ANSWER),
         (rogue_modbus_server.SHORT_THEN_SILENCE, NO_ANSWER),
         (byte_by_byte(TIMEOUT / 4), NO_ANSWER),
@@ -148,7 +148,8 @@ async def test_a_wrong_answer_is_bad_once_for_every_tag_and_counted_and_ends_its
     server: RogueModbusServer, behaviour: Behaviour, consequence: tuple[Quality, str, str, dict[str, str]]
 ) -> None:
     quality, text, metric, labels = consequence
-    async with linked(device_at(server, TIMEOUT)) as link:
+    timeout = TIMEOUT if consequence is NO_ANSWER else 5.0
+    async with linked(device_at(server, timeout)) as link:
         await link.until(Quality.GOOD)
         server.next_read.append(behaviour)
         await link.until_true(lambda: bool(link.bad(LOT)))
@@ -193,7 +194,7 @@ async def test_an_answer_that_comes_in_many_pieces_within_the_time_out_is_an_ans
 async def test_a_late_answer_is_never_taken_for_that_of_the_next_request(server: RogueModbusServer) -> None:
     async with linked(device_at(server, TIMEOUT)) as link:
         await link.until(Quality.GOOD)
-        server.next_read.append(late(TIMEOUT + 0.1))
+        server.next_read.append(late(1.2 * TIMEOUT))
         asked = len(server.requests)
         await link.until_true(lambda: len(server.requests) > asked)
         server.registers[0] = 222
@@ -584,7 +585,7 @@ async def test_a_coil_is_switched_on_and_off_and_confirmed(server: RogueModbusSe
     "behaviour",
     [
         rogue_modbus_server.HANGS,
-        late(TIMEOUT + 0.1),
+        late(1.2 * TIMEOUT),
         rogue_modbus_server.CLOSES,
         rogue_modbus_server.CLOSES_MID_FRAME,
         rogue_modbus_server.ANOTHER_TRANSACTION,

@@ -37,7 +37,10 @@ from tests.rogue_modbus_server import PROPER, Behaviour, RogueModbusServer, late
 from tests.samples import make_tag
 from tests.supervised import supervised
 
-TIMEOUT = 0.25
+TIMEOUT = 0.6
+"""Seconds, for the tests in which a unit does not answer in time: far more than a busy machine takes from one that does."""
+SHORT_TIMEOUT = 0.25
+"""Seconds, for the tests to which one time-out more or less is all the same."""
 ADDRESSES = (0, 40, 80, 120)
 """A block each, all of one length: the answer to one could be taken for that to another. Register ``n`` holds ``1000 + n``."""
 BIT_OF_WORD = ModbusAddress(ModbusTable.HOLDING, 40, Encoding.BIT, bit=0)
@@ -268,7 +271,7 @@ async def test_a_late_answer_on_a_shared_line_is_known_by_its_number_counted_and
     async with serving() as server, linked(*(device_on(tcp(server), unit) for unit in (1, 2))) as links:
         for link in links:
             await link.good()
-        server.next_read.append(late(TIMEOUT + 0.1))
+        server.next_read.append(late(1.2 * TIMEOUT))
         await until(lambda: sum(link.metric("frames_rejected", reason="late") for link in links) == 1)
         assert sum(link.metric("polls", result="timeout") for link in links) == 1
         assert server.connections == 1
@@ -375,10 +378,10 @@ async def test_a_pause_is_kept_between_an_answer_and_the_next_request() -> None:
 
 async def test_a_late_answer_over_rtu_is_never_the_value_of_a_later_request() -> None:
     chance = random.Random(1)
-    async with serving(Framing.RTU) as server, linked(device_on(tcp(server))) as [link]:
+    async with serving(Framing.RTU) as server, linked(device_on(tcp(server), timeout=SHORT_TIMEOUT)) as [link]:
         await link.good()
         for _ in range(12):
-            server.next_read.extend([PROPER] * chance.randrange(4) + [late(TIMEOUT * chance.uniform(1.05, 1.6))])
+            server.next_read.extend([PROPER] * chance.randrange(4) + [late(SHORT_TIMEOUT * chance.uniform(1.05, 1.6))])
             timeouts = link.metric("polls", result="timeout")
             await until(lambda: link.metric("polls", result="timeout") > timeouts)  # noqa: B023  # awaited before the loop goes on
         await link.good()
@@ -390,13 +393,13 @@ async def test_a_late_answer_over_rtu_is_no_value_of_the_unit_s_next_session_tho
     async with serving(Framing.RTU) as server, AsyncExitStack() as stack:
         driver = ModbusDriver()
         await stack.enter_async_context(opened(driver, device_on(tcp(server), 2)))
-        server.otherwise = late(TIMEOUT - 0.1)
+        server.otherwise = late(0.6 * SHORT_TIMEOUT)
         for _ in range(4):
-            server.next_read.append(late(TIMEOUT + 0.05))
-            async with opened(driver, device_on(tcp(server), 1)) as session:
+            server.next_read.append(late(1.2 * SHORT_TIMEOUT))
+            async with opened(driver, device_on(tcp(server), 1, SHORT_TIMEOUT)) as session:
                 with pytest.raises(DeviceUnreachable):
                     await anext(session.batches())
-            async with opened(driver, device_on(tcp(server), 1)) as session:
+            async with opened(driver, device_on(tcp(server), 1, SHORT_TIMEOUT)) as session:
                 batch = await anext(session.batches())
                 assert batch.value.tolist() == [1000.0 + address for address in ADDRESSES]
 
@@ -404,10 +407,10 @@ async def test_a_late_answer_over_rtu_is_no_value_of_the_unit_s_next_session_tho
 async def test_the_same_server_makes_pymodbus_return_the_values_of_other_registers() -> None:
     """What the test above would see if late answers were taken: this is what its server does to a client that goes on with the connection."""
     async with serving(Framing.RTU) as server:
-        client = AsyncModbusTcpClient("127.0.0.1", port=server.port, framer=FramerType.RTU, timeout=TIMEOUT, retries=0)
+        client = AsyncModbusTcpClient("127.0.0.1", port=server.port, framer=FramerType.RTU, timeout=SHORT_TIMEOUT, retries=0)
         assert await client.connect()
-        server.otherwise = late(TIMEOUT - 0.1)
-        server.next_read.append(late(TIMEOUT + 0.05))
+        server.otherwise = late(0.6 * SHORT_TIMEOUT)
+        server.next_read.append(late(1.2 * SHORT_TIMEOUT))
         with pytest.raises(ModbusIOException):
             await client.read_holding_registers(160, count=1, device_id=7)
         answers = [(await client.read_holding_registers(address, count=1, device_id=7)).registers for address in ADDRESSES]
@@ -511,7 +514,7 @@ async def test_the_disorder_that_one_unit_makes_is_disorder_for_the_others_on_it
 async def test_a_write_over_rtu_is_sent_once_and_unknown_when_its_answer_is_late() -> None:
     async with serving(Framing.RTU) as server, linked(device_on(tcp(server))) as [link]:
         await link.good()
-        server.next_write.append(late(TIMEOUT + 0.1))
+        server.next_write.append(late(1.2 * TIMEOUT))
         outcome = await link.link.write(link.tags[0], 1000.0, 5.0)
         assert outcome.status is WriteStatus.UNKNOWN
         await link.good()
@@ -805,13 +808,13 @@ async def test_a_doubled_rtu_answer_is_never_the_value_of_the_next_register(iden
 @pytest.mark.parametrize("identity", [None, Identity(ModbusTable.HOLDING, 190, (1190,))], ids=["unknown device", "known device"])
 async def test_an_answer_that_a_converter_hands_over_after_the_quiet_time_is_no_good_value(identity: Identity | None) -> None:
     """It comes on the new connection, while the first request of the new session is under way, and has its length."""
-    async with serving(Framing.RTU) as server, linked(device_on(tcp(server), identity=identity)) as [link]:
+    async with serving(Framing.RTU) as server, linked(device_on(tcp(server), timeout=SHORT_TIMEOUT, identity=identity)) as [link]:
         server.is_converter = True
         await link.good()
-        server.otherwise = late(0.5 * TIMEOUT)
+        server.otherwise = late(0.5 * SHORT_TIMEOUT)
         for _ in range(3):
             await until(lambda: server.requests[-1].address == ADDRESSES[0])
-            server.next_read.append(late(2.4 * TIMEOUT))
+            server.next_read.append(late(2.4 * SHORT_TIMEOUT))
             await until(lambda: not server.next_read)
             await link.good()
         if identity is None:
