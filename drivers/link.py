@@ -89,6 +89,7 @@ class DeviceLink(Generic[DeviceT]):
         self._sessions_opened = 0
         self._opened_at = 0
         self._heard: int | None = None
+        self._lag = 0
         self._clock_offset = 0
         self._latest = 0
         self._lost_from: int | None = None
@@ -123,6 +124,7 @@ class DeviceLink(Generic[DeviceT]):
             wait = error.wait if isinstance(error, SilentUnit) else self._backoff.wait(failures)
             if delivered or failures == 1:
                 _log.warning("%s at %s: %s; trying again for ever, first in %.1f s", self._device.name, self._device.endpoint, error, wait)
+            _end_if_asked()
             if isinstance(error, SilentUnit):
                 wait = await self._wait_for_place(error)
             await asyncio.sleep(wait)
@@ -163,7 +165,7 @@ class DeviceLink(Generic[DeviceT]):
                         beside = self._opened(session)
                     self._heard = self._clock()
                     self._metrics.received(self._heard / times.MICROSECONDS)
-                    self._overflow.see(session.overflows, self._latest, self._heard + self._clock_offset)
+                    self._overflow.see(session.overflows, self._latest or self._at_device(self._opened_at), self._heard + self._clock_offset)
                     await self._forward(batch)
         except (DeviceUnreachable, DeviceProtocolError) as error:
             return delivered, error
@@ -173,6 +175,7 @@ class DeviceLink(Generic[DeviceT]):
             await _end(beside)
             if delivered:
                 self._heard = max(self._heard or 0, session.last_heard)
+                self._lag = round(session.lag * times.MICROSECONDS)
         return delivered, DeviceUnreachable("the session ended")
 
     async def _ended(self, error: DeviceUnreachable | DeviceProtocolError) -> None:
@@ -198,13 +201,10 @@ class DeviceLink(Generic[DeviceT]):
         await self._publish_known(batch, self._opened_at)
 
     async def _publish_known(self, batch: Batch, known_from: int) -> None:
-        latest = int(batch.time.max())
         if self._resumption is not None:
             self._note_clock_offset()
             batch = self._resumption.complete(batch, self._at_device(known_from))
-            if self._resumption.is_complete:
-                self._resumption = None
-        self._latest = max(self._latest, latest)
+        self._latest = max(self._latest, int(batch.time.max()))
         await self._publish(batch)
 
     async def _watch_heartbeat(self, heartbeat: HeartbeatWatch) -> None:
@@ -291,15 +291,16 @@ class DeviceLink(Generic[DeviceT]):
         self._enter(LinkState.UP, None)
         _log.info("%s at %s: connected", self._device.name, self._device.endpoint)
         beside: list[asyncio.Task[None]] = []
+        # Not the time at which it was opened: what changed before the device was asked to watch is not sent.
+        back_at = self._clock() + self._offset_at_loss
         if self._held is not None:  # it stood still when the link was lost, and has not moved since
             self._hold_back()
             if self._account is not None:
-                self._account.lost(GapCause.DEVICE_STOPPED, self._opened_at + self._offset_at_loss)
+                self._account.lost(GapCause.DEVICE_STOPPED, back_at)
         if self._heartbeat is not None:
             self._heartbeat.begin_anew(time.monotonic())
             beside.append(asyncio.create_task(self._watch_heartbeat(self._heartbeat)))
         if self._resumption is not None and self._account is not None:
-            back_at = self._opened_at + self._offset_at_loss
             self._account.regained(GapCause.LINK_LOST, back_at)
             if self._lost_from is not None:
                 beside.append(asyncio.create_task(self._recover(session, self._lost_from, back_at)))
@@ -320,12 +321,14 @@ class DeviceLink(Generic[DeviceT]):
     async def _say_bad(self, cause: GapCause, since: int, quality: Quality) -> None:
         """One sample without a value for every tag, ``since`` then by our clock, and the loss in the account."""
         start = self._latest = self._at_device(since)
+        known_until = since + self._clock_offset
         if cause is GapCause.LINK_LOST:
+            known_until -= self._lag
             self._offset_at_loss = self._clock_offset
-            self._lost_from = since + self._clock_offset if self._lost_from is None else self._lost_from
+            self._lost_from = known_until if self._lost_from is None else self._lost_from
         self._resumption = Resumption([tag.id for tag in self._readable], start)
         if self._account is not None:
-            self._account.lost(cause, since + self._clock_offset)
+            self._account.lost(cause, known_until)
         numbers = [tag.id for tag in self._readable if not tag.data_type.is_text]
         texts = [tag.id for tag in self._readable if tag.data_type.is_text]
         if numbers:
@@ -367,6 +370,13 @@ def _watch_of(device: FieldDevice, tags: Sequence[Tag]) -> HeartbeatWatch | None
         return None
     (tag_id,) = (tag.id for tag in tags if tag.name == device.heartbeat.tag)
     return HeartbeatWatch(tag_id, device.heartbeat.within, time.monotonic())
+
+
+def _end_if_asked() -> None:
+    """Libraries lose a cancellation that comes just as what they wait for is over: ``asyncio.wait_for`` before Python 3.12 does."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -121,6 +121,11 @@ class Session(Protocol):
         ...
 
     @property
+    def lag(self) -> float:
+        """Seconds by which what was handed over may be behind the last sign of life: what is gathered before it is sent; 0 for what is asked for."""
+        ...
+
+    @property
     def overflows(self) -> int:
         """Samples so far that came after others that the device could not keep; 0 for a protocol that asks for each."""
         ...

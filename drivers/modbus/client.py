@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from drivers.metrics import DriverMetrics
-from drivers.modbus.exchange import Exchange, LineReset, Seat
+from drivers.modbus.exchange import Exchange, LineReset, Seat, Standing
 from drivers.modbus.frames import Answer, BadFrame, ReadRequest, WriteRequest
 from drivers.modbus.line import Line
 from plant.device import ModbusDevice
@@ -20,6 +20,7 @@ class ModbusClient:
 
     def __init__(self, device: ModbusDevice, line: Line, metrics: DriverMetrics) -> None:
         self._line = line
+        self._has_identity = device.identity is not None
         self._seat = Seat(device.name, device.unit_id, device.timeout, metrics)
 
     async def connect(self) -> None:
@@ -45,14 +46,14 @@ class ModbusClient:
         return self._seat.answered > 0.0
 
     @property
-    def disorder(self) -> int:
-        """Changes whenever what is read next may be the answer to an earlier request; 0 where that cannot be. See ``line``."""
-        return self._line.disorder
+    def standing(self) -> Standing:
+        standing = self._line.standing(self._seat.unit)
+        return standing if self._has_identity else standing._replace(connection=0)
 
     async def settle(self) -> None:
         """Where answers bear no number: until what else is on its way would have come. If answers came twice, or one request later than it seemed, there is
-        one more, and it raises ``disorder``."""
-        if self.disorder:
+        one more, and it changes the ``standing``."""
+        if self.standing.disorder:
             await asyncio.sleep(max(_SETTLING, 2 * self._seat.slowest))
 
     @property
@@ -60,13 +61,14 @@ class ModbusClient:
         """How many reads to ask at once, so that the line's window is always full."""
         return _AHEAD_OF_THE_WINDOW * self._line.window
 
-    def ask(self, request: ReadRequest | WriteRequest, *, first: bool = False) -> Exchange:
-        """Sends the request in its turn, ``first`` before the scans of every unit on the line. To be followed by ``answer`` or ``withdraw``.
+    def ask(self, request: ReadRequest | WriteRequest, *, first: bool = False, connection: int | None = None) -> Exchange:
+        """Sends the request in its turn, ``first`` before the scans of every unit on the line, and on that ``connection`` alone if one is named. To be
+        followed by ``answer`` or ``withdraw``.
 
         Raises:
             ConnectionDropped, SilentUnit: an earlier error ended this session; nothing was sent.
         """
-        exchange = Exchange(self._seat, request, asyncio.get_running_loop().create_future())
+        exchange = Exchange(self._seat, request, asyncio.get_running_loop().create_future(), connection)
         self._line.submit(exchange, first=first)
         return exchange
 

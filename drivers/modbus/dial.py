@@ -26,8 +26,8 @@ async def dial(line: ModbusLine, make_protocol: Callable[[], ProtocolT], within:
 
 
 async def _connect(line: TcpLine, make_protocol: Callable[[], ProtocolT], within: float) -> ProtocolT:
-    context = None if line.tls is None else tls_context(line.tls)
     server_name = None if line.tls is None else line.tls.server_name or line.host
+    context = None if line.tls is None or server_name is None else tls_context(line.tls, server_name)
     try:
         async with asyncio.timeout(within):
             _, protocol = await asyncio.get_running_loop().create_connection(make_protocol, line.host, line.port, ssl=context, server_hostname=server_name)
@@ -49,11 +49,11 @@ async def _connect(line: TcpLine, make_protocol: Callable[[], ProtocolT], within
     return protocol
 
 
-def tls_context(files: TlsFiles) -> ssl.SSLContext:
+def tls_context(files: TlsFiles, server_name: str) -> ssl.SSLContext:
     """TLS 1.2 or later; the server must prove its name by ``files.trusted``. Source: MODBUS/TCP Security Protocol Specification, 2018, 8.
 
     Raises:
-        DeviceUnreachable: a file is missing or is not what it should be; the text names it.
+        DeviceUnreachable: a file is missing or is not what it should be, or ``server_name`` cannot be a host's; the text names it.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -63,8 +63,17 @@ def tls_context(files: TlsFiles) -> ssl.SSLContext:
         raise DeviceUnreachable(f"no connection: {files.trusted} holds no certificates in PEM to trust: {error}") from error
     if files.certificate is not None:
         try:
-            context.load_cert_chain(files.certificate, files.key)
+            context.load_cert_chain(files.certificate, files.key, password=_no_passphrase)
         except (OSError, ssl.SSLError) as error:
             place = files.certificate if files.key is None else f"{files.certificate} and {files.key}"
-            raise DeviceUnreachable(f"no connection: {place} hold no certificate with its key in PEM: {error}") from error
+            raise DeviceUnreachable(f"no connection: {place} hold no certificate with its key in PEM, without a passphrase: {error}") from error
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=server_name)
+    except (ValueError, TypeError) as error:  # over a connection it would be left open
+        raise DeviceUnreachable(f"no connection: server_name {server_name!r} is no host: {error}") from error
     return context
+
+
+def _no_passphrase() -> bytes:
+    """Else the TLS library asks for one on the terminal, and waits."""
+    return b""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from drivers.metrics import DriverMetrics
 from drivers.modbus.frames import Answer, Request
@@ -10,6 +10,15 @@ from drivers.session import SilentUnit
 from plant.errors import DeviceUnreachable
 
 _ENDED: Final = "the connection was dropped"
+
+
+class Standing(NamedTuple):
+    """What trust in a unit's answers stands on; with another one it must be won anew."""
+
+    connection: int
+    """Of the line, counted from 1: behind another one may be another device; 0 for one without identity, which could not be told from another."""
+    disorder: int
+    """0 where answers are numbered. Where they are not, what is read after it changed may be the answer to an earlier request."""
 
 
 class ConnectionDropped(DeviceUnreachable):
@@ -23,11 +32,11 @@ class LineReset(DeviceUnreachable):
 class Seat:
     """A session's place on a line. Once ``error`` is set it asks nothing any more.
 
-    ``latency`` is seconds of the last round trip, ``slowest`` of the slowest one of late; ``answered`` when the last one ended, ``time.monotonic()``;
-    ``heard`` the last sign of life, UTC microseconds.
+    ``latency`` is seconds of the last round trip, ``slowest`` of the slowest one of late; ``round_trip_at`` when the last one ended and ``answered`` when the
+    last that was the unit's own did, ``time.monotonic()``; ``heard`` the last sign of life, UTC microseconds.
     """
 
-    __slots__ = ("answered", "device", "dropped", "error", "heard", "latency", "metrics", "slowest", "timeout", "unit")
+    __slots__ = ("answered", "device", "dropped", "error", "heard", "latency", "metrics", "round_trip_at", "slowest", "timeout", "unit")
 
     def __init__(self, device: str, unit: int, timeout: float, metrics: DriverMetrics) -> None:
         self.device = device
@@ -36,6 +45,7 @@ class Seat:
         self.metrics = metrics
         self.latency: float | None = None
         self.slowest = 0.0
+        self.round_trip_at = 0.0
         self.answered = 0.0
         self.heard = 0
         self.error: Exception | None = None
@@ -57,15 +67,17 @@ class Seat:
 class Exchange:
     """One request and its answer. ``future`` brings the answer and the source time: the middle of request and answer by our clock, UTC microseconds.
 
-    ``transaction`` is 0 until it is sent. ``begun`` and ``deadline`` are ``time.monotonic()``, ``begun_at`` UTC microseconds.
+    ``connection``: the only one on which it may be sent, where that matters. ``transaction`` is 0 until it is sent.
+    ``begun`` and ``deadline`` are ``time.monotonic()``, ``begun_at`` UTC microseconds.
     """
 
-    __slots__ = ("begun", "begun_at", "deadline", "future", "request", "seat", "transaction")
+    __slots__ = ("begun", "begun_at", "connection", "deadline", "future", "request", "seat", "transaction")
 
-    def __init__(self, seat: Seat, request: Request, future: asyncio.Future[tuple[Answer, int]]) -> None:
+    def __init__(self, seat: Seat, request: Request, future: asyncio.Future[tuple[Answer, int]], connection: int | None = None) -> None:
         self.seat = seat
         self.request = request
         self.future = future
+        self.connection = connection
         self.transaction = 0
         self.begun = 0.0
         self.begun_at = 0

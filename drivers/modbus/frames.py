@@ -67,6 +67,10 @@ class ModbusException:
         return self.code in {2, 3}
 
     @property
+    def is_unknown_function(self) -> bool:
+        return self.code == 1
+
+    @property
     def is_failure(self) -> bool:
         """The device, or what it would have read, does not work."""
         return self.code == 4

@@ -7,11 +7,13 @@ Rules:
 3. A unit that shares its line and is silent ends its own session alone, where answers are numbered: a late one is known by its number, counted, and
    thrown away. Two silences in a row may be the connection's own end, and it is made anew. ``silences`` has more of these rules.
 4. A wrong answer ends the connection and the session it met. Other units' requests under way are reset (``LineReset``), those that wait go out on the next.
-5. Where answers are not numbered (RTU) every disorder - a time-out, a request given up, a wrong answer, a lost connection - raises ``disorder``: what is read
-   next may be the answer to an earlier request, and each unit must prove itself first (``session``). A socket is reset then. A serial port, which cannot be,
-   is left alone for the time-out at least, and until nothing comes any more.
+5. Where answers are not numbered (RTU) every disorder - a time-out, a request given up, a wrong answer, a lost connection - changes the ``standing``: what is
+   read next may be the answer to an earlier request, and a unit must prove itself first (``session``). A time-out does so for its own unit alone, whose late
+   answer bears its number; anything else for every unit. A socket is reset then. A serial port, which cannot be, is left alone for the time-out at least, and
+   until nothing comes any more.
 6. A window in which an answer stays out, though the unit answered what was asked later or at the same time, or whose answers bear wrong numbers, is one from
    then on: many devices take one request at a time and say so nowhere.
+7. A read that nobody waits for any more is left under way: its answer, or its own deadline, ends it. A write is not: what is still ours of it is taken back.
 """
 
 import asyncio
@@ -21,8 +23,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from drivers.modbus.dial import dial
-from drivers.modbus.exchange import Exchange, LineReset, Seat
+from drivers.modbus.exchange import ConnectionDropped, Exchange, LineReset, Seat, Standing
 from drivers.modbus.frames import BadFrame, ModbusException, WriteRequest
+from drivers.modbus.quiet import PATIENCE, Quiet
 from drivers.modbus.rtu import answer_length
 from drivers.modbus.serial_port import character_time, silence
 from drivers.modbus.silences import Silences
@@ -38,10 +41,8 @@ _log = logging.getLogger(__name__)
 _CLOSE_DEADLINE: Final = 1.0
 _IDLE_FOR: Final = 1.0
 """Seconds without a request after which a device may close the connection and mean nothing by it."""
-_FADING: Final = 0.98
-"""Of the slowest round trip, with each that is faster: some dozens are remembered."""
-_PATIENCE: Final = 5.0
-"""Seconds of noise after which a serial line is given up."""
+_FADING: Final = 2.0
+"""Seconds in which half of the slowest round trip is forgotten."""
 _RTU_OVERHEAD: Final = 3
 """Unit and checksum."""
 
@@ -49,7 +50,7 @@ _RTU_OVERHEAD: Final = 3
 class Line:
     """Satisfies ``wire.Listener``. One event loop; made once a line, joined and left by sessions.
 
-    ``window`` is how many requests may be under way now. ``disorder`` counts from 1 where answers are not numbered, and is 0 where they are.
+    ``window`` is how many requests may be under way now.
     """
 
     def __init__(self, line: ModbusLine) -> None:
@@ -58,7 +59,9 @@ class Line:
         is_rtu = isinstance(line, SerialLine) or line.framing is Framing.RTU
         self._is_rtu = is_rtu
         self.window = 1 if isinstance(line, SerialLine) or is_rtu else max(1, line.window)
-        self.disorder = int(is_rtu)
+        self._connections = 0
+        self._disorder = int(is_rtu)
+        self._disorder_of: dict[int, int] = {}
         self._rest = line.pause + (silence(line) if isinstance(line, SerialLine) else 0.0)
         self._character = character_time(line) if isinstance(line, SerialLine) else 0.0
         self._devices: set[str] = set()
@@ -68,8 +71,8 @@ class Line:
         self._dialling: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._pumping: asyncio.TimerHandle | None = None
-        self._not_before = 0.0
-        self._noisy_since: float | None = None
+        self._quiet = Quiet()
+        self._is_reset_for_one = False
         self._active = 0.0
         self._silences = Silences()
         self._someone_is_back = asyncio.Event()
@@ -79,16 +82,25 @@ class Line:
         """More than one device has been at this line; one whose session is down still is."""
         return len(self._devices) > 1
 
+    def standing(self, unit: int) -> Standing:
+        return Standing(self._connections, self._disorder + self._disorder_of.get(unit, 0))
+
+    def _note_disorder(self, unit: int | None = None) -> None:
+        if self._is_rtu and unit is not None:
+            self._disorder_of[unit] = self._disorder_of.get(unit, 0) + 1
+        elif self._is_rtu:
+            self._disorder += 1
+
     async def join(self, seat: Seat) -> None:
         """Takes a place, and connects where there is no connection. Leave with ``leave`` whatever happens.
 
         Raises:
-            DeviceUnreachable: no connection within the seat's time-out.
+            DeviceUnreachable: no connection within the longest time-out of those who are at the line.
         """
         self._devices.add(seat.device)
         self._seats.append(seat)
         if self._wire is None:
-            await asyncio.wait({self._dial(seat.timeout)})
+            await asyncio.wait({self._dial()})
             if seat.error is not None:
                 raise DeviceUnreachable(str(seat.error))
 
@@ -109,13 +121,14 @@ class Line:
         for timer in (self._deadline, self._pumping):
             if timer is not None:
                 timer.cancel()
-        self._deadline = self._pumping = self._noisy_since = None
+        self._deadline = self._pumping = None
+        self._quiet.sent()
         if dialling is not None:
             dialling.cancel()
             await asyncio.wait({dialling})
         if wire is None:
             return
-        self.disorder += self._is_rtu
+        self._note_disorder()
         wire.close()
         try:
             async with asyncio.timeout(_CLOSE_DEADLINE):
@@ -140,6 +153,8 @@ class Line:
         wire = self._wire
         if wire is None or wire.under_way.get(exchange.transaction) is not exchange:
             return
+        if exchange.seat in self._seats and not isinstance(exchange.request, WriteRequest):
+            return
         self._silence(wire, [exchange], DeviceUnreachable("a request was given up"), ends_session=self._is_rtu or not self.is_shared)
 
     def distrust(self, seat: Seat, error: BadFrame) -> None:
@@ -148,33 +163,38 @@ class Line:
         if self._wire is not None:
             self._reset(self._wire, error, seat.timeout)
         self._drop(seat, error)
+        self._pump()
 
     def _pump(self) -> None:
         """Sends what may be sent now."""
         wire = self._wire
         if wire is None:
             if self._turns and self._seats:
-                self._dial(max(seat.timeout for seat in self._seats))
+                self._dial()
             return
         if not self._turns or len(wire.under_way) >= self.window:
             return
         now = time.monotonic()
-        if now < self._not_before:
-            self._pump_when_quiet(now)
+        if now < self._quiet.until:
+            self._pump_when_quiet()
             return
         while len(wire.under_way) < self.window and (exchange := self._turns.next()) is not None:
+            if exchange.connection not in {None, self._connections}:
+                exchange.fail(ConnectionDropped("the connection was made anew before it could be sent"))
+                continue
             exchange.begun, exchange.begun_at = now, times.now()
             exchange.deadline = now + self._silences.within(exchange.seat.unit, exchange.seat.timeout) + self._on_the_wire(exchange)
-            self._active, self._noisy_since = now, None
+            self._active = now
+            self._quiet.sent()
             wire.send(exchange)
             if self._deadline is None or self._deadline.when() > exchange.deadline:
                 self._watch(exchange.deadline)
 
-    def _pump_when_quiet(self, now: float) -> None:
-        if self._noisy_since is not None and now - self._noisy_since > _PATIENCE:
-            self._give_up_all(DeviceUnreachable(f"the line has not been silent for {_PATIENCE:g} s: what else sends on it, and are speed and parity right?"))
+    def _pump_when_quiet(self) -> None:
+        if self._quiet.is_hopeless:
+            self._give_up_all(DeviceUnreachable(f"the line has not been silent for {PATIENCE:g} s: what else sends on it, and are speed and parity right?"))
         elif self._pumping is None:
-            self._pumping = asyncio.get_running_loop().call_at(self._not_before, self._pump_again)
+            self._pumping = asyncio.get_running_loop().call_at(self._quiet.until, self._pump_again)
 
     def _pump_again(self) -> None:
         self._pumping = None
@@ -187,15 +207,26 @@ class Line:
         pdu = exchange.request.pdu
         return (len(pdu) + _RTU_OVERHEAD + answer_length(pdu)) * self._character
 
-    def _dial(self, within: float) -> asyncio.Task[None]:
+    def _dial(self) -> asyncio.Task[None]:
         if self._dialling is None:
+            within = max(seat.timeout for seat in self._seats)
             self._dialling = asyncio.create_task(self._connect(within), name=f"dial {self._line.endpoint}")
+            self._dialling.add_done_callback(self._dialled)
         return self._dialling
+
+    def _dialled(self, dialling: asyncio.Task[None]) -> None:
+        """Nobody waits for a connection that will not come, whatever ended the attempt."""
+        if self._dialling is dialling:
+            self._dialling = None
+        if not dialling.cancelled() and (fault := dialling.exception()) is not None:
+            _log.error("%s: a fault of the driver in connecting", self._line.endpoint, exc_info=fault)
+            self._give_up_all(DeviceUnreachable(f"no connection, by a fault of the driver which the log describes: {fault}"))
 
     def _make_wire(self) -> Wire:
         return RtuWire(self) if self._is_rtu else TcpWire(self, is_hurried=self.window > 1)
 
     async def _connect(self, within: float) -> None:
+        was_reset_for_one, self._is_reset_for_one = self._is_reset_for_one, False
         try:
             wire = await dial(self._line, self._make_wire, within)
         except DeviceUnreachable as error:
@@ -207,8 +238,9 @@ class Line:
             self._give_up_all(DeviceUnreachable("the connection ended as soon as it was made"))
             return
         self._wire = wire
+        self._connections += 1
         self._active = time.monotonic()
-        self._silences.connected(self._active)
+        self._silences.connected(self._active, was_reset_for_one=was_reset_for_one)
         self._pump()
 
     def answered(self, exchange: Exchange, pdu: bytes) -> None:
@@ -226,12 +258,13 @@ class Line:
             self._silences.line_answered()
         else:
             self._unit_answered(seat, now)
-        seat.slowest = max(latency, _FADING * seat.slowest)
+        seat.slowest = max(latency, seat.slowest * 0.5 ** ((now - seat.round_trip_at) / _FADING))
+        seat.round_trip_at = now
         seat.metrics.polled(f"exception_{answer.code:02X}" if isinstance(answer, ModbusException) else "answered", latency)
         if not exchange.future.done():
             exchange.future.set_result((answer, exchange.begun_at + took // 2))
         if self._rest:
-            self._not_before = max(self._not_before, now + self._rest)
+            self._quiet.keep_until(now + self._rest)
         if self._turns:
             self._pump()
 
@@ -271,15 +304,12 @@ class Line:
     def unasked(self) -> None:
         """On a serial port this is noise, or the end of an answer that came too late: it is waited out. A socket that says it is made anew."""
         now = time.monotonic()
-        if self._noisy_since is None or now >= self._not_before:
-            self._noisy_since = now
-            if self._seats:
-                self._seats[0].metrics.rejected("unasked")
+        if self._quiet.heard_noise(now) and self._seats:
+            self._seats[0].metrics.rejected("unasked")
         if self._is_serial:
-            self.disorder += 1
-            self._not_before = max(self._not_before, now + self._rest)
+            self._note_disorder()
+            self._quiet.keep_until(now + self._rest)
         elif self._wire is not None:
-            self._noisy_since = None
             self._reset(self._wire, DeviceUnreachable("bytes came that nobody asked for"), max((seat.timeout for seat in self._seats), default=0.0))
             self._pump()
 
@@ -287,7 +317,7 @@ class Line:
         if wire is not self._wire:
             return
         self._wire = None
-        self.disorder += self._is_rtu
+        self._note_disorder()
         failure = DeviceUnreachable(f"the connection ended: {error or 'the other end closed it'}")
         if error is None or isinstance(error, ConnectionResetError):  # the other end said it; a network that gave up is no sign of life
             for seat in self._seats:
@@ -298,7 +328,7 @@ class Line:
             exchange.fail(failure)
             self._drop(exchange.seat, failure)
         if not under_way and error is None and time.monotonic() - self._active >= _IDLE_FOR and self._seats:
-            self._dial(max(seat.timeout for seat in self._seats))  # some close what is idle; whether it is more than that, the next connection tells
+            self._dial()  # some close what is idle; whether it is more than that, the next connection tells
         elif not under_way and not self.is_shared:
             for seat in list(self._seats):
                 self._drop(seat, failure)
@@ -332,7 +362,8 @@ class Line:
     def silent(self, seat: Seat, text: str) -> DeviceUnreachable:
         """The error for a unit that does not answer: see ``silences``."""
         others = (other.answered for other in self._seats if other is not seat)
-        wait = self._silences.next_try(seat.unit, seat.timeout, others, time.monotonic())
+        costs = 2 * seat.timeout if self._is_rtu else seat.timeout  # the time-out, and as long again of quiet
+        wait = self._silences.next_try(seat.unit, costs, others, time.monotonic())
         return DeviceUnreachable(text) if wait is None else SilentUnit(text, wait, self._someone_is_back)
 
     def _silence(self, wire: Wire, exchanges: Sequence[Exchange], error: DeviceUnreachable, *, ends_session: bool) -> None:
@@ -351,17 +382,21 @@ class Line:
                 exchange.fail(error)
             self._drop(seat, error)
         if not is_numbered_for_others and self._wire is wire:
-            self._reset(wire, error, seat.timeout)
+            self._is_reset_for_one = not self._is_serial and not self._silences.are_the_line_s
+            self._reset(wire, error, seat.timeout, seat.unit)
         self._pump()
 
-    def _reset(self, wire: Wire, error: Exception, quiet: float) -> None:
-        """After this nothing of before can be taken for an answer. Other requests under way are reset."""
+    def _reset(self, wire: Wire, error: Exception, quiet: float, unit: int | None = None) -> None:
+        """After this nothing of before can be taken for an answer, but one to ``unit``, if it is that unit's silence alone. Other requests under way are
+        reset."""
         others = list(wire.under_way.values())
-        self.disorder += self._is_rtu
+        self._note_disorder(unit)
         wire.clear()
         if self._is_rtu:  # a converter hands what comes late to whoever is connected by then
-            self._not_before = max(self._not_before, time.monotonic() + max(quiet, self._rest))
-        if not self._is_serial:
+            self._quiet.keep_until(time.monotonic() + max(quiet, self._rest))
+        if self._is_serial:
+            wire.discard()
+        else:
             self._wire = None
             wire.abort()
         for exchange in others:

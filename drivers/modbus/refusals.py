@@ -15,7 +15,7 @@ class Refusals:
         """``block`` is of one tag, or was answered."""
         if isinstance(answer, ModbusException) and answer.is_about_address:
             self._refused.add((block.table, block.address))
-        elif self._refused:
+        elif self._refused and not isinstance(answer, ModbusException):
             there = range(block.address, block.address + block.count)
             self._refused = {(table, address) for table, address in self._refused if table is not block.table or address not in there}
 

@@ -6,7 +6,8 @@ Rules:
    does not have are Bad. So is a block that fails (04), sixteen times a minute at the most: it may be one register that fails, or all of the device. A minute
    after the first halving the block is asked for whole again, because a device that is being loaded refuses what it has.
 2. A busy device (06) is asked again three times, within the scan's period.
-3. The first request of a session is one block alone, so that a unit that is still away costs the others on its line one time-out.
+3. The first request of a session is one block alone, so that a unit that is still away costs the others on its line one time-out. One that its gateway did not
+   reach for two blocks in a row is not asked for the rest: the gateway waits for it each time, and the others on the line with it.
 """
 
 import math
@@ -81,17 +82,19 @@ class ScannedClass:
 class Scan:
     """A scan that has begun.
 
-    ``disorder`` was the line's when it began (see ``client``), ``is_proven`` whether the unit was known by then to give the answers to what it is asked.
+    ``standing`` was the unit's when it began, ``is_proven`` whether the unit was known by then to give the answers to what it is asked.
     ``away`` is a gateway's word that the unit is not there. ``has_moved``: a block was read since this scan had its turn.
     """
 
-    def __init__(self, scanned: ScannedClass, client: ModbusClient, refusals: Refusals) -> None:
+    def __init__(self, scanned: ScannedClass, client: ModbusClient, refusals: Refusals, *, is_proven: bool) -> None:
         self.scanned = scanned
-        self.disorder = client.disorder
+        self.standing = client.standing
         self.away: ModbusException | None = None
-        self.is_proven = False
+        self.is_proven = is_proven
         self.has_moved = False
         self._is_there = False
+        self._is_unreached_again = False
+        self._unreached: list[tuple[_DecodedBlock, ModbusException, int]] = []
         self._client = client
         self._refusals = refusals
         self._blocks = deque(scanned.to_ask(time.monotonic()))
@@ -105,7 +108,7 @@ class Scan:
 
     @property
     def is_nobody_there(self) -> bool:
-        """A gateway does not reach the unit, and the unit said nothing itself."""
+        """A gateway does not reach the unit, and the unit said nothing itself, or nothing any more."""
         return self.away is not None and not self._is_there
 
     async def read_on(self) -> None:
@@ -129,17 +132,19 @@ class Scan:
             self._blocks.popleft()
 
     def _take(self, decoded: _DecodedBlock, answer: Answer, at: int) -> None:
-        if not isinstance(answer, ModbusException):
-            self._is_there = True
-        elif not answer.is_from_gateway:
-            self._is_there = True
-            if parts := self.scanned.halved(decoded, answer, time.monotonic()):
-                self._blocks.extendleft(reversed(parts))
-                return
-        else:
+        if isinstance(answer, ModbusException) and answer.is_from_gateway:
             self.away = answer
-            if not self._client.has_answered and self._client.is_shared:
-                self._blocks.clear()
+            self._unreached.append((decoded, answer, at))
+            is_gone = not self._client.has_answered or self._is_unreached_again
+            self._is_unreached_again = True
+            if is_gone and self._client.is_shared:
+                self._is_there = False
+                self.withdraw()
+            return
+        self._is_there, self._is_unreached_again = True, False
+        if isinstance(answer, ModbusException) and (parts := self.scanned.halved(decoded, answer, time.monotonic())):
+            self._blocks.extendleft(reversed(parts))
+            return
         self._refusals.note(decoded.block, answer)
         self._add(decoded.decoder, answer, at)
 
@@ -150,7 +155,10 @@ class Scan:
             self._client.withdraw(self._asked.popleft()[1])
 
     def batches(self, *, is_uncertain: bool) -> list[Batch]:
-        """What was read so far: one ``SampleBatch`` and one ``TextBatch`` at the most, and Uncertain what would be Good, if so told."""
+        """What was read so far: one ``SampleBatch`` and one ``TextBatch`` at the most, and Uncertain what would be Good, if so told. What a gateway did not
+        reach is Bad, unless nobody is there: that is the loss of the link, which its supervisor tells."""
+        for decoded, answer, at in () if self.is_nobody_there else self._unreached:
+            self._add(decoded.decoder, answer, at)
         numbers, texts = SampleBatch.concatenate(self._numbers), TextBatch.concatenate(self._texts)
         if is_uncertain:
             numbers = SampleBatch(numbers.tag_id, numbers.time, numbers.value, _uncertain(numbers.quality))

@@ -61,11 +61,14 @@ class SerialTransport(asyncio.WriteTransport):
         self._end(None)
 
     def abort(self) -> None:
-        """What is not sent yet is thrown away."""
-        if not self._is_closing:
-            with contextlib.suppress(termios.error):  # the adapter was pulled out
-                termios.tcflush(self._port, termios.TCIOFLUSH)
         self._end(None)
+
+    def discard(self) -> None:
+        """What is not sent yet, here or in the kernel, is thrown away, and so is what came and was not read."""
+        self._unsent = b""
+        self._loop.remove_writer(self._port)
+        with contextlib.suppress(termios.error):  # the adapter was pulled out
+            termios.tcflush(self._port, termios.TCIOFLUSH)
 
     def _readable(self) -> None:
         try:
@@ -99,7 +102,7 @@ class SerialTransport(asyncio.WriteTransport):
             return
         self._is_closing = True
         self._loop.remove_reader(self._port)
-        self._loop.remove_writer(self._port)
+        self.discard()  # else the kernel would send it first, and the closing wait for that
         with contextlib.suppress(OSError):  # the adapter was pulled out
             fcntl.ioctl(self._port, termios.TIOCNXCL)
         os.close(self._port)

@@ -6,10 +6,11 @@ Rules:
    the other. ``scan`` has what becomes of a block that the device refuses. A scan in which a gateway says of every block that it does not reach the unit ends
    the session: nobody is there.
 2. A source time is the middle of request and answer; Modbus carries none.
-3. A device with ``identity`` is asked for it first, and another answer ends session and connection: it may be another device. On a line whose answers are not
-   numbered, what is read after a disorder may be the answer to an earlier request, and the device is asked for it again. Without an identity the values of a
-   scan are Uncertain there (``Uncertain``, OPC UA Part 8: nothing more is known) until one scan was read whole with no disorder since it began; the next is
-   Good.
+3. A device with ``identity`` is asked for it first, and again on each new connection, behind which there may be another device, and after each disorder,
+   after which an answer may be to an earlier request (``Standing``). Another answer ends session and connection. While it is not told, what is read is
+   Uncertain (``Uncertain``, OPC UA Part 8: nothing more is known), and nothing is written.
+4. Without an identity there is nothing to ask. Where answers are numbered they are believed. Where they are not, the values after a disorder are Uncertain
+   until one scan was read whole with no disorder since it began; the next is Good.
 """
 
 import math
@@ -19,6 +20,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from drivers.metrics import DriverMetrics
 from drivers.modbus.client import ModbusClient
+from drivers.modbus.exchange import Standing
 from drivers.modbus.frames import BadFrame, ModbusException, ReadRequest
 from drivers.modbus.plan import ScanClass
 from drivers.modbus.refusals import Refusals
@@ -39,8 +41,9 @@ class ModbusSession:
         self._device = device
         self._client = client
         self._metrics = metrics
-        self._writer = ModbusWriter(client, device, self._is_in_order)
-        self._proven_in: int | None = None
+        self._writer = ModbusWriter(client, device, self._is_in_order, self._is_known)
+        self._proven_in: Standing | None = None
+        self._is_untold = False
         self._refusals = Refusals()
         now = time.monotonic()
         self._classes = [ScannedClass(device.name, scan_class, now) for scan_class in classes]
@@ -59,6 +62,10 @@ class ModbusSession:
         return self._client.last_heard
 
     @property
+    def lag(self) -> float:
+        return 0.0
+
+    @property
     def overflows(self) -> int:
         return 0
 
@@ -68,6 +75,9 @@ class ModbusSession:
         slow = [f"{scanned.schedule.period:g} s" for scanned in self._classes if scanned.schedule.is_overloaded]
         if slow:
             return f"overloaded: most of the last scans every {' and '.join(slow)} were late; ask for fewer tags, or less often"
+        identity = self._device.identity
+        if self._is_untold and identity is not None:
+            return f"it does not tell its identity: {identity.table} {identity.address} could not be read; its values are Uncertain and nothing is written"
         return str(self._refusals) or None
 
     async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
@@ -102,8 +112,8 @@ class ModbusSession:
         while True:
             due = self._due(running)
             if due is not None:
-                running.append(scan := Scan(due, self._client, self._refusals))
-                scan.is_proven = self._proven_in == scan.disorder or await self._has_proved_itself()
+                is_proven = self._proven_in == self._client.standing or await self._has_proved_itself()
+                running.append(Scan(due, self._client, self._refusals, is_proven=is_proven))
             if running:
                 return running[-1]
             first = min((scanned.schedule.due for scanned in self._classes), default=math.inf)
@@ -127,15 +137,13 @@ class ModbusSession:
         await self._client.settle()
         if scan.is_nobody_there:
             raise self._client.unreached(f"a gateway does not reach the unit: {scan.away}")
-        if self._client.disorder == scan.disorder:
-            self._proven_in = scan.disorder
+        if self._device.identity is None and self._client.standing == scan.standing:
+            self._proven_in = scan.standing
         return self._brought(scan)
 
     def _brought(self, scan: Scan) -> Sequence[Batch]:
-        if scan.is_nobody_there:
-            return ()
-        is_in_order = self._client.disorder == scan.disorder
-        return scan.batches(is_uncertain=scan.disorder != 0 and not (scan.is_proven and is_in_order))
+        is_in_order = self._client.standing == scan.standing
+        return scan.batches(is_uncertain=self._needs_proof and not (scan.is_proven and is_in_order))
 
     def _note_end(self, scanned: ScannedClass, running: Sequence[Scan]) -> None:
         if running:
@@ -145,12 +153,20 @@ class ModbusSession:
             self._metrics.overran(missed)
         self._metrics.overloaded(any(one.schedule.is_overloaded for one in self._classes))
 
+    @property
+    def _needs_proof(self) -> bool:
+        return self._device.identity is not None or self._client.standing.disorder != 0
+
     def _is_in_order(self) -> bool:
         """What is read now is the answer to what was asked, as far as can be known."""
-        return self._client.disorder in {0, self._proven_in}
+        return not self._needs_proof or self._client.standing == self._proven_in
+
+    async def _is_known(self) -> bool:
+        """Whether this is the device that it should be, for a command: it is asked now if need be. Raises as ``_has_proved_itself``."""
+        return self._device.identity is None or self._proven_in == self._client.standing or await self._has_proved_itself()
 
     async def _has_proved_itself(self) -> bool:
-        """Reads the registers by which the device is known. ``False``: it has none, or would not tell, or there was disorder meanwhile.
+        """Reads the registers by which the device is known. ``False``: it has none, or would not tell, or its standing changed again meanwhile.
 
         Raises:
             BadFrame: another device answers, or an answer to something else came.
@@ -158,20 +174,27 @@ class ModbusSession:
         identity = self._device.identity
         if identity is None:
             return False
-        disorder = self._client.disorder
-        answer, _ = await self._client.read(ReadRequest(identity.table, identity.address, len(identity.registers)))
-        if isinstance(answer, ModbusException) and answer.is_about_address:
+        request = ReadRequest(identity.table, identity.address, len(identity.registers))
+        standing = self._client.standing
+        answer, _ = await self._client.read(request, first=True)
+        if self._client.standing != standing:  # the request itself may have made the connection
+            standing = self._client.standing
+            answer, _ = await self._client.read(request, first=True)
+        if isinstance(answer, ModbusException) and (answer.is_about_address or answer.is_unknown_function):
             error = BadFrame("identity", f"{identity.table} {identity.address} is refused ({answer}), {self._device.name} has its identity there")
             self._client.distrust(error)
             raise error
-        if isinstance(answer, ModbusException) or self._client.disorder != disorder:
+        self._is_untold = isinstance(answer, ModbusException)
+        if isinstance(answer, ModbusException):
             return False
         registers = struct.unpack(f">{len(identity.registers)}H", answer)
         if registers != identity.registers:
             error = BadFrame("identity", f"{identity.table} {identity.address} reads {registers}, {self._device.name} has {identity.registers} there")
             self._client.distrust(error)
             raise error
-        self._proven_in = disorder
+        if self._client.standing != standing:
+            return False
+        self._proven_in = standing
         return True
 
     async def write(self, tag: Tag, value: CommandValue, attempt: WriteAttempt | None = None) -> WriteOutcome:

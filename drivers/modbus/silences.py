@@ -2,7 +2,8 @@
 
 Rules:
 
-1. A unit that shares its line is silent by itself if another answered since the connection was made. Else the silence is the line's.
+1. A unit that shares its line is silent by itself if another answered since the connection was made. Else the silence is the line's. A connection that we
+   made anew ourselves for one unit's silence is the same one here.
 2. Two silences in a row, with no answer between them, may be the connection's own end.
 3. A gateway that serves one request at a time may still wait for a silent unit when we no longer do. Until it answers something, the other units asked
    meanwhile have four times their time.
@@ -29,8 +30,10 @@ class Silences:
         self._given_up: int | None = None
         self._next_try = 0.0
 
-    def connected(self, now: float) -> None:
-        self._connected, self._in_a_row, self._given_up = now, 0, None
+    def connected(self, now: float, *, was_reset_for_one: bool = False) -> None:
+        self._given_up = None
+        if not was_reset_for_one:
+            self._connected, self._in_a_row = now, 0
 
     def line_answered(self) -> None:
         """Something came: a gateway's word on a unit, or an answer that was late."""
@@ -60,8 +63,8 @@ class Silences:
     def are_the_line_s(self) -> bool:
         return self._in_a_row > 1
 
-    def next_try(self, unit: int, timeout: float, others_answered: Iterable[float], now: float) -> float | None:
-        """``unit`` does not answer: seconds until its place in the row, each try costing the line ``timeout``. ``None``: soon, as after any other loss.
+    def next_try(self, unit: int, costs: float, others_answered: Iterable[float], now: float) -> float | None:
+        """``unit`` does not answer: seconds until its place in the row, each try costing the line ``costs`` seconds. ``None``: soon, as after any other loss.
 
         ``others_answered``: when each other unit of the line last did.
         """
@@ -71,5 +74,5 @@ class Silences:
         if self._of_unit[unit] == 1:
             return None
         place = max(now + _SOONEST, self._next_try)
-        self._next_try = place + _SHARE * timeout
+        self._next_try = place + _SHARE * costs
         return place - now

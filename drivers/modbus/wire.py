@@ -17,6 +17,7 @@ from drivers.abort import abort
 from drivers.modbus.exchange import Exchange, Seat
 from drivers.modbus.frames import MBAP, BadFrame, adu, check_unit, header_at
 from drivers.modbus.rtu import answer_pdu, rtu_adu
+from drivers.modbus.serial_port import SerialTransport
 
 _GIVEN_UP_KEPT: Final = 256
 """Numbers of requests that were given up and may still be answered. The answer to one that is older ends the connection."""
@@ -86,6 +87,11 @@ class Wire(asyncio.Protocol):
         self.is_over = True
         if self._transport is not None:
             abort(self._transport)
+
+    def discard(self) -> None:
+        """Nothing of what was sent and is still on this machine leaves any more, where the connection itself cannot be ended."""
+        if isinstance(self._transport, SerialTransport):
+            self._transport.discard()
 
     def _write(self, frame: bytes) -> None:
         if self._transport is not None:

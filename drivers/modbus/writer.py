@@ -5,7 +5,7 @@ A write goes out once. Read back equal it is confirmed; whatever cuts it short a
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from drivers.modbus.client import ModbusClient
@@ -28,10 +28,11 @@ _TOLERANCE: Final = {Encoding.FLOAT16: 1e-3, Encoding.FLOAT32: 1e-6, Encoding.FL
 class ModbusWriter:
     """Writes of one session, one at a time, so that a word that is read, changed and written is not written by another of ours in between."""
 
-    def __init__(self, client: ModbusClient, device: ModbusDevice, is_in_order: Callable[[], bool]) -> None:
-        """``is_in_order``: whether an answer can be relied on to be that to its request."""
+    def __init__(self, client: ModbusClient, device: ModbusDevice, is_in_order: Callable[[], bool], is_known: Callable[[], Awaitable[bool]]) -> None:
+        """``is_in_order``: whether an answer can be relied on to be that to its request. ``is_known``: whether the device is the one it should be."""
         self._client = client
         self._is_in_order = is_in_order
+        self._is_known = is_known
         self._device = device
         self._one_at_a_time = asyncio.Lock()
 
@@ -74,8 +75,12 @@ class ModbusWriter:
     async def _send(self, request: WriteRequest, attempt: WriteAttempt) -> WriteOutcome | None:
         """``None``: the device took it."""
         try:
-            exchange = self._client.ask(request, first=True)
-        except DeviceUnreachable as error:
+            if not await self._is_known():
+                reason = f"{self._device.name} does not tell its identity, or may be another device: try again when the tags are Good"
+                return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {reason}", Quality.BAD_NOT_CONNECTED)
+            connection = None if self._device.identity is None else self._client.standing.connection
+            exchange = self._client.ask(request, first=True, connection=connection)
+        except (DeviceUnreachable, DeviceProtocolError) as error:
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {error}", Quality.BAD_NOT_CONNECTED)
         try:
             answer, _ = await self._client.answer(exchange)

@@ -44,7 +44,7 @@ class SessionIdentity:
 
 
 class Connection:
-    """Every request is answered within the device's time-out, or raises."""
+    """Every request but that to publish is answered within the device's time-out, or raises."""
 
     def __init__(self, device: OpcuaDevice, client: Client, security: SessionSecurity) -> None:
         self._client = client

@@ -90,8 +90,11 @@ class MonitoredItems:
         self._tags = tags
         self._subscriptions = subscriptions
         self.watched = watched or Watched({handle: None for handle, tag in enumerate(tags) if tag.has_value})
+        self.watched.refused = dict.fromkeys(self.watched.refused)  # the loss of the link was told since, and each refusal is news again
         self.next_try = math.inf
         """When refused items are due again, in the time of the event loop; infinite where there are none."""
+        self.are_being_made = False
+        """A connection that ends meanwhile leaves items in the server that ``watched`` does not know."""
 
     @property
     def refused(self) -> int:
@@ -105,6 +108,7 @@ class MonitoredItems:
         """
         await self._directory.refresh()
         answers = await self._mistakes()
+        self.are_being_made = True
         if self.watched.granted is None:
             self.watched.granted = await self._subscriptions.create()
         answers |= await self._create([handle for handle in self.watched.refused if handle not in answers])
@@ -141,6 +145,7 @@ class MonitoredItems:
     def _settle(self, answers: Mapping[int, int]) -> Mapping[int, int]:
         news = {handle: quality for handle, quality in answers.items() if quality < 0 and quality != self.watched.refused[handle]}
         self.watched.refused = {handle: quality for handle, quality in answers.items() if quality < 0}
+        self.are_being_made = False
         self.next_try = asyncio.get_running_loop().time() + RETRY if self.watched.refused else math.inf
         return news
 

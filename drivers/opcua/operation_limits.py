@@ -32,6 +32,10 @@ class CallSize:
     def __init__(self, largest: int = _LARGEST_CALL) -> None:
         self._largest = largest
 
+    @property
+    def largest(self) -> int:
+        return self._largest
+
     def at_most(self, limit: Any) -> None:
         """``limit`` as a server tells it; 0 or nothing is no limit."""
         if isinstance(limit, int) and limit > 0:
@@ -78,7 +82,7 @@ class OperationLimits:
         self.read = CallSize()
         self.monitored_items = CallSize()
         self.browse = CallSize()
-        self.history = CallSize(50)
+        self.history = CallSize(10)
 
     async def learn(self, connection: Connection) -> None:
         """Reads what the server says of its limits.

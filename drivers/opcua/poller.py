@@ -44,7 +44,7 @@ class Poller:
         self._clock = clock
         self._classes: dict[float, list[int]] = {}
         self._due: dict[float, float] = {}
-        self._last: dict[int, tuple[int, ua.StatusCode | None, ua.Variant | None]] = {}
+        self._last: dict[int, tuple[int, ua.StatusCode | None, object]] = {}
 
     @property
     def next_scan(self) -> float:
@@ -75,16 +75,16 @@ class Poller:
                 self._due[period] = due + (late + 1) * period
                 handles += self._classes[period]
         answers = await self.read(handles)
-        read = {handle: (sample_time(value, NO_TIME), value.StatusCode, value.Value) for handle, value in answers.items()}
+        read = {handle: (sample_time(value, NO_TIME), value.StatusCode, _comparable(value.Value)) for handle, value in answers.items()}
         news = {handle: answers[handle] for handle, sample in read.items() if self._last.get(handle) != sample}
         self._last |= read
         return self._decoded(news)
 
-    async def read_all(self) -> Decoded:
-        """The present value of every tag, whether it is new or not. Raises as ``scan``."""
-        return self._decoded(await self.read(range(len(self._tags))))
+    async def read_all(self, but: Collection[int]) -> Decoded:
+        """The present value of every tag ``but`` these handles, whether it is new or not. Raises as ``scan``."""
+        return self._decoded(await self.read([handle for handle in range(len(self._tags)) if handle not in but]))
 
-    async def read(self, handles: Sequence[int] | range) -> Mapping[int, ua.DataValue]:
+    async def read(self, handles: Sequence[int]) -> Mapping[int, ua.DataValue]:
         """The values of those tags that the server has a node for. Raises as ``scan``."""
         asked: list[ua.ReadValueId] = []
         found: list[int] = []
@@ -102,3 +102,9 @@ class Poller:
     def _decoded(self, values: Mapping[int, ua.DataValue]) -> Decoded:
         items = (ua.MonitoredItemNotification(ClientHandle=handle, Value=value) for handle, value in values.items())
         return decode(items, self._table, self._clock())
+
+
+def _comparable(variant: ua.Variant | None) -> object:
+    """NaN is the same value as the NaN before it."""
+    is_nan = variant is not None and isinstance(variant.Value, float) and math.isnan(variant.Value)
+    return "NaN" if is_nan else variant

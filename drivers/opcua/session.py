@@ -100,6 +100,10 @@ class OpcuaSession:
         return self._overflows + self._subscriptions.lost
 
     @property
+    def lag(self) -> float:
+        return self._subscriptions.publishing_interval
+
+    @property
     def last_heard(self) -> int:
         return self._clock() if self._connection.was_closed_by_server else self.watchdog.last_heard
 
@@ -143,7 +147,7 @@ class OpcuaSession:
             missed = await self._subscriptions.next_missed(subscription)
             if missed is not None:
                 return missed
-        values = await self._poller.read_all()
+        values = await self._poller.read_all(but=self._items.watched.refused)
         self._goes_on = False
         return values
 
@@ -186,6 +190,7 @@ class OpcuaSession:
             was_closed = await self._connection.close()
         finally:
             await self._subscriptions.stop()
-        if not was_closed and identity is not None and (self._has_delivered or self._goes_on) and self._subscriptions.all:
+        is_of_use = (self._has_delivered or self._goes_on) and self._subscriptions.all and not self._items.are_being_made
+        if not was_closed and identity is not None and is_of_use:
             until = asyncio.get_running_loop().time() + self._connection.session_timeout
             self._leave(self._device, LeftBehind(identity, self._subscriptions.all, self._items.watched, until))

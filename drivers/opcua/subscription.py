@@ -8,7 +8,9 @@ Rules:
 3. Sequence numbers of a subscription have no gap; a keep-alive bears the next one and uses none up. What is missing is asked for again (Republish) before
    what came after it is handed on. Source: OPC UA Part 4, 5.14.1.1, 5.14.6 and 7.26.
 4. A subscription that sends neither data nor keep-alive for three keep-alive intervals, as the server revised them, though never for less than a second, is
-   dead, whatever else the server still answers.
+   dead, whatever else the server still answers. While no publish request waits at the server it can send nothing, and that time does not count.
+5. A server that takes fewer publish requests is sent as many as it takes.
+6. A subscription that nobody here made - the answer to its creation was lost, or it has just been given back - is given back, and its response passed over.
 """
 
 import asyncio
@@ -93,18 +95,23 @@ class Subscriptions:
 
     def __init__(self, connection: Connection, publishing_interval: float, table: HandleTable, metrics: DriverMetrics, clock: Callable[[], int]) -> None:
         self._connection = connection
-        self._publishing_interval = publishing_interval
+        self._asked_interval = publishing_interval
         self._table = table
         self._metrics = metrics
         self._clock = clock
         self._by_id: dict[int, Subscription] = {}
         self._requests: deque[asyncio.Task[bytes]] = deque()
-        self._outstanding = _OUTSTANDING
+        self._most_requests: int | None = None
         self._taken: list[ua.SubscriptionAcknowledgement] = []
         self._ended: str | None = None
         self._caught_up = 0
         self.lost = 0
         """Notifications that the server could not send again."""
+
+    @property
+    def publishing_interval(self) -> float:
+        """Seconds, as the server revised it: of the slowest; what was asked for while there is none."""
+        return max((one.granted.RevisedPublishingInterval / 1000 for one in self._by_id.values()), default=self._asked_interval)
 
     @property
     def all(self) -> Sequence[Subscription]:
@@ -115,7 +122,6 @@ class Subscriptions:
         for subscription in left:
             subscription.heard = asyncio.get_running_loop().time()
             self._by_id[subscription.granted.SubscriptionId] = subscription
-        self._outstanding = _OUTSTANDING + len(self._by_id) - 1
 
     async def next_missed(self, subscription: Subscription) -> Decoded | None:
         """The notification after the last one that came, if the server sent it and nobody received it; to be called until there is none, before ``next``.
@@ -142,21 +148,23 @@ class Subscriptions:
         """
         with speaking_of("the request for a subscription"):
             try:
-                granted = await self._connection.create_subscription(parameters(self._publishing_interval))
+                granted = await self._connection.create_subscription(parameters(self._asked_interval))
             except ua.UaStatusCodeError as error:
                 if error.code in _REFUSED:
                     raise NoSubscription(str(error)) from error
                 raise
         self._by_id[granted.SubscriptionId] = Subscription(granted, asyncio.get_running_loop().time())
-        self._outstanding = _OUTSTANDING + len(self._by_id) - 1
         return granted
 
     async def delete(self, granted: ua.CreateSubscriptionResult) -> None:
         """Gives a subscription back that nothing is watched in. Raises as ``create``."""
         del self._by_id[granted.SubscriptionId]
-        self._outstanding = _OUTSTANDING + len(self._by_id) - 1
+        await self._give_back(granted.SubscriptionId)
+
+    async def _give_back(self, subscription_id: int) -> None:
+        """The server may have it no more: that is not looked at."""
         with speaking_of("the request to delete a subscription"):
-            await self._connection.services.delete_subscriptions([granted.SubscriptionId])
+            await self._connection.services.delete_subscriptions([subscription_id])
 
     async def next(self, guard: asyncio.Task[None], until: float) -> Sequence[Decoded]:
         """What the next response brings, which is nothing for a keep-alive, led by what had to be asked for again; nothing as well when nothing came
@@ -191,7 +199,12 @@ class Subscriptions:
         return ()
 
     def _ask(self) -> None:
-        while self._by_id and len(self._requests) < self._outstanding:
+        wanted = _OUTSTANDING + len(self._by_id) - 1 if self._by_id else 0
+        wanted = wanted if self._most_requests is None else min(wanted, self._most_requests)
+        if len(self._requests) < wanted and all(request.done() for request in self._requests):
+            for one in self._by_id.values():
+                one.heard = asyncio.get_running_loop().time()
+        while len(self._requests) < wanted:
             acknowledgements, self._taken = self._taken, []
             self._requests.append(asyncio.create_task(self._connection.publish(acknowledgements)))
 
@@ -200,18 +213,22 @@ class Subscriptions:
             try:
                 response = read_publish_response(request.result())
             except ua.uaerrors.BadTooManyPublishRequests:
-                if self._outstanding == 1:
+                if not self._requests:
                     raise
-                self._outstanding = 1
+                self._most_requests = len(self._requests)
                 return ()
         subscription = self._by_id.get(response.subscription_id)
         if subscription is None:
-            raise DeviceProtocolError(f"a response for subscription {response.subscription_id}, which nobody made")
+            self._metrics.rejected("unknown subscription")
+            await self._give_back(response.subscription_id)
+            return ()
         subscription.heard = asyncio.get_running_loop().time()
         if not response.bears_data:
             return ()
         number = response.sequence_number
-        missed = [await self._again(subscription, missing) for missing in subscription.missing_before(number)]
+        # All are fetched before the first is counted: if the connection ends meanwhile, the next one goes on from what was handed over.
+        kept = [(missing, await self._kept(subscription, missing)) for missing in subscription.missing_before(number)]
+        missed = [self._again(subscription, missing, message) for missing, message in kept]
         return [*missed, self._counted(subscription, number, self._decoded(response))]
 
     def _decoded(self, message: NotificationMessage) -> Decoded:
@@ -219,9 +236,8 @@ class Subscriptions:
             self._ended = f"the server ended the subscription: {quality_name(stored_form(message.ended))}"
         return decode_notifications(message, self._table, self._clock())
 
-    async def _again(self, subscription: Subscription, number: int) -> Decoded:
-        """The notification ``number``, asked for again; nothing, and counted, where the server has it no more."""
-        message = await self._kept(subscription, number)
+    def _again(self, subscription: Subscription, number: int, message: NotificationMessage | None) -> Decoded:
+        """The notification ``number``, which was asked for again; nothing, and counted, where the server has it no more."""
         self._metrics.missed(1, "lost" if message is None else "republished")
         self.lost += message is None
         return self._counted(subscription, number, Decoded(()) if message is None else self._decoded(message))

@@ -288,6 +288,66 @@ async def test_an_overflow_in_the_device_is_a_row_of_the_ledger_for_as_long_as_i
         assert account.lost_at[GapCause.QUEUE_OVERFLOW][0] <= account.regained_at[GapCause.QUEUE_OVERFLOW][0]
 
 
+async def test_an_overflow_before_anything_was_heard_is_a_loss_since_the_session_was_opened() -> None:
+    async def open_overflown(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+        session = await open_weighbridge(device, tags, metrics)
+        session.overflows = 3
+        return session
+
+    begun = times.now()
+    async with Indicator() as indicator, linked(indicator, open_session=open_overflown) as linkage:
+        await linkage.until(lambda: GapCause.QUEUE_OVERFLOW in linkage.account.lost_at)
+        (since,) = linkage.account.lost_at[GapCause.QUEUE_OVERFLOW]
+        assert begun <= since <= times.now()
+
+
+async def test_a_loss_is_over_when_the_device_is_watched_again_and_began_where_what_it_gathered_may_begin() -> None:
+    """A server that takes long to watch what it is asked for: what changes meanwhile is never sent."""
+    watched_from: list[int] = []
+
+    class Gathering(WeighbridgeSession):
+        lag = 0.5
+
+        async def batches(self) -> AsyncGenerator[Batch, None]:
+            await asyncio.sleep(0.3)
+            watched_from.append(times.now())
+            async for batch in super().batches():
+                yield batch
+
+    async def open_gathering(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+        session = await open_weighbridge(device, tags, metrics)
+        session.__class__ = Gathering
+        return session
+
+    async with Indicator() as indicator, linked(indicator, open_session=open_gathering) as linkage:
+        account = linkage.account
+        await linkage.until(lambda: account.newest(GROSS) == Quality.GOOD)
+        await indicator.stop()
+        await linkage.until(lambda: GapCause.LINK_LOST in account.lost_at)
+        bad = next(at for at, _, quality in account.of(GROSS) if quality < 0)
+        await indicator.start()
+        await linkage.until(lambda: GapCause.LINK_LOST in account.regained_at)
+        assert account.regained_at[GapCause.LINK_LOST][0] >= watched_from[-1]
+        assert bad - account.lost_at[GapCause.LINK_LOST][0] >= 500_000
+
+
+async def test_a_link_ends_when_it_is_told_to_though_a_library_kept_that_to_itself() -> None:
+    async def open_deaf(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+        try:
+            await asyncio.sleep(3600.0)
+        except asyncio.CancelledError:
+            raise DeviceUnreachable("the connection came just as it was given up") from None
+        raise AssertionError
+
+    device = WeighbridgeDevice("WB-1", "RCV", "127.0.0.1", 1)
+    metrics = DriverMetricFamilies(CollectorRegistry()).of("weighbridge", device.name)
+    running = asyncio.create_task(DeviceLink(device, TAGS, open_deaf, Account().publish, lambda status: None, metrics).run())
+    await asyncio.sleep(0.05)
+    running.cancel()
+    await asyncio.wait({running}, timeout=10.0)
+    assert running.cancelled()
+
+
 async def test_a_silent_unit_is_tried_when_its_line_says_or_sooner_when_another_is_back() -> None:
     tries: list[float] = []
     sooner = asyncio.Event()

@@ -464,6 +464,56 @@ async def test_bytes_that_nobody_asked_for_on_an_rtu_connection_make_it_anew_and
         assert link.wrong == []
 
 
+async def test_a_noise_that_leaves_no_room_on_an_rtu_connection_is_a_loss_and_its_end_the_end_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another master behind a transparent converter: each byte makes the connection anew, and nothing can be asked."""
+    monkeypatch.setattr("drivers.modbus.quiet.PATIENCE", 1.0)
+    async with serving(Framing.RTU) as server, linked(*(device_on(tcp(server), unit) for unit in (1, 2))) as links:
+        for link in links:
+            await link.good()
+
+        async def babble() -> None:
+            while True:
+                server.babble(b"\x55")
+                await asyncio.sleep(0.05)
+
+        babbling = asyncio.create_task(babble())
+        for link in links:
+            await until(lambda: "has not been silent" in (link.link.status.last_error or ""))  # noqa: B023  # used within the round
+            assert link.count(Quality.BAD_NO_COMMUNICATION) == len(ADDRESSES)
+        babbling.cancel()
+        for link in links:
+            await link.good()
+            assert link.wrong == []
+
+
+async def test_a_read_back_that_is_not_waited_for_any_more_costs_the_session_nothing() -> None:
+    for framing in Framing:
+        async with serving(framing) as server, linked(device_on(tcp(server), timeout=5.0)) as [link]:
+            server.keeps_writes = False
+            await link.good()
+            server.otherwise = late(0.3)
+            outcome = await link.link.write(link.tags[0], 7.0, 1.0)
+            assert outcome.status is WriteStatus.ACCEPTED
+            await link.good()
+            assert (link.metric("reconnects"), server.connections) == (0, 1)
+            assert [quality for _, _, quality in link.said if quality < 0] == []
+
+
+async def test_a_unit_that_goes_away_in_a_scan_is_not_asked_for_the_rest_of_it() -> None:
+    """Its gateway would wait for it each time, and every other unit with it."""
+    async with serving() as server, linked(*(device_on(tcp(server), unit, 5.0) for unit in (1, 2))) as [lively, leaving]:
+        server.patience = 0.2
+        await lively.good()
+        await leaving.good()
+        server.silent = {2}
+        await until(lambda: leaving.count(Quality.BAD_NO_COMMUNICATION) > 0)
+        asked = [request for request in server.requests if request.unit == 2 and request.behaviour.name == "a gateway that waits"]
+        assert len(asked) < len(ADDRESSES)
+        assert leaving.count(Quality.BAD_NO_COMMUNICATION) == len(ADDRESSES), "once a tag"
+        await lively.good()
+        assert [quality for _, _, quality in lively.said if quality < 0] == []
+
+
 async def test_without_an_identity_the_first_scan_after_disorder_is_uncertain_and_the_next_good() -> None:
     async with serving(Framing.RTU) as server, linked(device_on(tcp(server))) as [link]:
         await link.good(4)
@@ -499,16 +549,30 @@ async def test_a_device_with_another_identity_is_never_good_and_good_when_the_ri
             await link.good()
 
 
-async def test_the_disorder_that_one_unit_makes_is_disorder_for_the_others_on_its_rtu_line() -> None:
+async def test_the_silence_of_one_unit_is_no_disorder_for_another_on_its_rtu_line_whose_answers_bear_another_number() -> None:
     async with serving(Framing.RTU) as server, linked(*(device_on(tcp(server), unit) for unit in (1, 2))) as [first, second]:
         await first.good()
         await second.good()
-        uncertain = first.count(Quality.UNCERTAIN)
-        server.silent = {2}
-        await until(lambda: second.metric("polls", result="timeout") == 1)
-        await until(lambda: first.count(Quality.UNCERTAIN) > uncertain)
-        await first.good()
-        assert [quality for _, _, quality in first.said if quality < 0] == []
+        uncertain = first.count(Quality.UNCERTAIN), second.count(Quality.UNCERTAIN)
+        server.next_read.append(late(1.5 * TIMEOUT))
+        await until(lambda: first.metric("polls", result="timeout") + second.metric("polls", result="timeout") == 1)
+        silent, other = (first, second) if first.metric("polls", result="timeout") else (second, first)
+        await silent.good()
+        await other.good()
+        assert other.count(Quality.UNCERTAIN) == (uncertain[1] if other is second else uncertain[0])
+        assert silent.count(Quality.UNCERTAIN) > (uncertain[0] if silent is first else uncertain[1])
+        assert [quality for _, _, quality in other.said if quality < 0] == []
+
+
+async def test_a_wrong_answer_to_one_unit_is_disorder_for_the_others_on_its_rtu_line() -> None:
+    async with serving(Framing.RTU) as server, linked(*(device_on(tcp(server), unit) for unit in (1, 2))) as links:
+        for link in links:
+            await link.good()
+        uncertain = [link.count(Quality.UNCERTAIN) for link in links]
+        server.next_read.append(rogue_modbus_server.RTU_WRONG_CHECKSUM)
+        await until(lambda: all(link.count(Quality.UNCERTAIN) > before for link, before in zip(links, uncertain, strict=True)))
+        for link in links:
+            await link.good()
 
 
 async def test_a_write_over_rtu_is_sent_once_and_unknown_when_its_answer_is_late() -> None:
@@ -640,6 +704,8 @@ async def test_a_line_with_tls_reads_and_writes(certificates: Path, asks_for_our
         (("missing.pem", None, None, None), "missing.pem holds no certificates in PEM to trust"),
         (("server.key", None, None, None), "server.key holds no certificates in PEM to trust"),
         (("authority.pem", "client.pem", "stranger.key", None), "hold no certificate with its key in PEM"),
+        (("authority.pem", None, None, "x" * 64 + ".example"), "example' is no host"),
+        (("authority.pem", None, None, "a\0b"), "'a.x00b' is no host"),
     ],
 )
 async def test_a_server_that_cannot_be_trusted_and_files_that_are_wrong_are_refused_with_the_mend(
@@ -652,6 +718,18 @@ async def test_a_server_that_cannot_be_trusted_and_files_that_are_wrong_are_refu
             async with opened(ModbusDriver(), device_on(replace(tcp(server), tls=tls), timeout=5.0)):
                 pass
         assert server.requests == []
+
+
+async def test_a_fault_of_ours_in_connecting_ends_the_attempt_and_is_in_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("drivers.modbus.line.dial", fail)
+    async with serving() as server:
+        with pytest.raises(DeviceUnreachable, match="by a fault of the driver which the log describes: a fault"):
+            async with opened(ModbusDriver(), device_on(tcp(server))):
+                pass
+        assert "RuntimeError" in caplog.text
 
 
 async def test_a_server_without_tls_is_refused(certificates: Path) -> None:

@@ -28,6 +28,7 @@ async def open_weighbridge(device: WeighbridgeDevice, tags: Sequence[Tag], metri
 class WeighbridgeSession:
     """Satisfies ``drivers.Session``."""
 
+    lag = 0.0
     overflows = 0
     trouble: str | None = None
     clock_offset: float | None = None

@@ -45,6 +45,16 @@ def test_a_silence_is_the_line_s_if_nobody_answered_since_it_was_connected() -> 
     assert [silences.next_try(1, 1.0, [19.0], 25.0) for _ in range(5)] == [None] * 5
 
 
+def test_a_connection_that_was_made_anew_for_one_unit_s_silence_is_the_same_one() -> None:
+    silences = Silences()
+    silences.connected(10.0)
+    assert silences.next_try(1, 1.0, [12.0], 15.0) is None
+    silences.connected(15.0, was_reset_for_one=True)
+    assert silences.next_try(1, 1.0, [12.0], 18.0) == 5.0
+    silences.connected(18.0)
+    assert silences.next_try(1, 1.0, [12.0], 25.0) is None
+
+
 def in_a_row(*events: str) -> bool:
     silences = Silences()
     for event in events:

@@ -1,0 +1,20 @@
+"""Which addresses a device is said to refuse."""
+
+import pytest
+
+from drivers.modbus.frames import ModbusException
+from drivers.modbus.plan import Block
+from drivers.modbus.refusals import Refusals
+from plant.device import ModbusTable
+
+BLOCK = Block(ModbusTable.HOLDING, 40, 1, ())
+
+
+@pytest.mark.parametrize("code", [4, 6, 11])
+def test_an_address_counts_until_it_is_answered_and_a_busy_device_or_one_that_fails_does_not_answer(code: int) -> None:
+    refusals = Refusals()
+    refusals.note(BLOCK, ModbusException(2))
+    refusals.note(BLOCK, ModbusException(code))
+    assert "1 of its addresses, the first at holding 40" in str(refusals)
+    refusals.note(BLOCK, b"\0\0")
+    assert str(refusals) == ""
