@@ -12,6 +12,7 @@ Rules:
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -90,10 +91,9 @@ class Listener:
 
     async def wait(self, seconds: float) -> None:
         """Returns when there is something to take, at most after ``seconds``."""
-        try:
-            await asyncio.wait_for(self._something.wait(), seconds)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._something.wait()
 
     def take(self) -> tuple[list[LiveValue], list[Event], list[DeviceStatus]]:
         """Everything since this was last called."""
@@ -210,10 +210,9 @@ class LiveHub:
 
     async def changed(self, seconds: float) -> None:
         """Returns at the next message, at most after ``seconds``."""
-        try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     def current(self, tag_ids: Collection[int]) -> tuple[Batch, Batch]:
         """One sample of each of these tags that ever had one: numbers, texts."""

@@ -87,7 +87,8 @@ class Control:
                 await subscription.unsubscribe()
             await asyncio.gather(*self._executions.values())
             try:
-                await asyncio.wait_for(self._events.sent(), _EVENTS_DEADLINE)
+                async with asyncio.timeout(_EVENTS_DEADLINE):
+                    await self._events.sent()
             except TimeoutError:
                 _log.error("stopped while the bus did not take events: the last ones are lost")
             for task in tasks:

@@ -89,7 +89,8 @@ def _same_origin(socket: WebSocket) -> bool:
 
 
 async def _subscribed(socket: WebSocket) -> tuple[User, frozenset[int]]:
-    text = await asyncio.wait_for(socket.receive_text(), _FIRST_MESSAGE_WITHIN)
+    async with asyncio.timeout(_FIRST_MESSAGE_WITHIN):
+        text = await socket.receive_text()
     subscription = Subscription.model_validate_json(text)
     header = socket.headers.get("authorization", "").removeprefix("Bearer ")
     authentication: Authentication = socket.app.state.authentication
@@ -107,7 +108,8 @@ async def _send(socket: WebSocket, state: ApiState, listener: Listener) -> None:
         while True:
             await listener.wait(HEARTBEAT)
             values, events, devices = listener.take()
-            await asyncio.wait_for(socket.send_text(orjson.dumps(_frame(state, sequence, values, events, devices)).decode()), _SEND_WITHIN)
+            async with asyncio.timeout(_SEND_WITHIN):
+                await socket.send_text(orjson.dumps(_frame(state, sequence, values, events, devices)).decode())
             sequence += 1
             await asyncio.sleep(_SHORTEST_FRAME)
     except (WebSocketDisconnect, RuntimeError, TimeoutError):
