@@ -76,3 +76,27 @@ class Cable:
         finally:
             self._transports.discard(target.transport)
             target.transport.abort()
+
+
+class FlappingCable(Cable):
+    """Dies when told to, at an OPC UA request of one type (the number of its binary encoding), which is lost. Works for what is not encrypted."""
+
+    def __init__(self, device_port: int, request: int) -> None:
+        super().__init__(device_port)
+        self._mark = b"\x01\x00" + request.to_bytes(2, "little")
+        self._left: int | None = None
+        self.died = asyncio.Event()
+
+    def die_at(self, count: int) -> None:
+        """At the request of that number from now on."""
+        self._left = count
+        self.died.clear()
+
+    def passes(self, piece: bytes) -> bool:
+        if self._left is not None and self._mark in piece:
+            self._left -= 1
+            if self._left == 0:
+                self._left = None
+                self.go_dead()
+                self.died.set()
+        return super().passes(piece)

@@ -1,6 +1,7 @@
 """An OPC UA device behind a cable that is cut: what the device kept meanwhile comes after all, and the ledger says so."""
 
 import asyncio
+import itertools
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from plant.ledger import GapCause
 from plant.quality import Quality
 from plant.tag import Tag
 from tests.cable import Cable
+from tests.integration.test_opcua_driver import opened, rows_until
 from tests.samples import make_tag
 
 URI = "urn:test:plant"
@@ -43,7 +45,7 @@ async def historian_server(*historized: Tag) -> AsyncIterator[tuple[Server, int]
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     assert await server.register_namespace(URI) == 2
-    for tag in (LEVEL, PRESSURE):
+    for tag in {tag.id: tag for tag in (LEVEL, PRESSURE, *historized)}.values():
         variable = await server.nodes.objects.add_variable(node_of(tag), tag.name, 0.0)
         if tag in historized:
             await server.historize_node_data_change(variable, period=timedelta(days=1))
@@ -193,6 +195,41 @@ async def test_a_history_that_comes_in_pages_under_one_continuation_point_is_rea
     assert pages.asked >= 3
     for tag in (LEVEL, PRESSURE):
         assert list(dict.fromkeys(account.good(tag)))[-6:] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+
+
+async def test_the_history_of_many_tags_is_asked_for_a_few_at_a_time_and_each_to_its_end() -> None:
+    """An answer is decoded in one piece, while nothing else of the gateway runs, and a server has few places for nodes that were read in part."""
+    tags = tuple(make_tag(number, f"SEP.T101.TT{number}", source=OpcuaAddress(f"nsu={URI};s=t{number}"), scan_ms=10) for number in range(1, 26))
+    asked: list[tuple[int, list[ua.NodeId]]] = []
+    async with historian_server(*tags) as (server, port):
+        for tag in tags:
+            await put(server, tag, 2.0, 3.0, 4.0, 5.0)
+        pages = Pages(server, is_circle=False)
+        read = pages.read
+
+        async def noted(params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+            asked.append((params.HistoryReadDetails.NumValuesPerNode, [node.NodeId for node in params.NodesToRead]))
+            return await read(params)
+
+        server.iserver.history_manager.read_history = noted  # type: ignore[method-assign]  # of this one server
+        taken: list[Batch] = []
+
+        async def take(batch: Batch) -> None:
+            taken.append(batch)
+
+        device = OpcuaDevice("PLC-SEP-01", "SEP", f"opc.tcp://127.0.0.1:{port}/", 0.05, 4.0, OpcuaSecurity.none(), history=True)
+        metrics = DriverMetricFamilies(CollectorRegistry()).of("opcua", device.name)
+        async with opened(device, tags, metrics) as (session, batches):
+            await rows_until(batches, lambda rows: {tag_id for tag_id, *_ in rows} == set(range(1, 26)))
+            assert await session.recover(times.now() - 60 * times.MICROSECONDS, times.now() + times.MICROSECONDS, take)
+    values = [float(value) for batch in taken if isinstance(batch, SampleBatch) for value in batch.value]
+    assert [values.count(value) for value in (2.0, 3.0, 4.0, 5.0)] == [25] * 4
+    assert {count for count, _ in asked} == {500}
+    assert max(len(nodes) for _, nodes in asked) == 10
+    finished: set[ua.NodeId] = set()
+    for (_, earlier), (_, later) in itertools.pairwise(asked):
+        finished |= set(earlier) - set(later)
+        assert finished.isdisjoint(later), "none is taken up again"
 
 
 async def test_a_history_that_goes_in_a_circle_is_left_and_the_outage_is_not_recovered() -> None:

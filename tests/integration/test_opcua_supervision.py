@@ -78,8 +78,8 @@ class Heard:
 
 
 @asynccontextmanager
-async def linked(device: OpcuaDevice, metrics: DriverMetrics, *tags: Tag) -> AsyncIterator[tuple[DeviceLink[OpcuaDevice], Heard]]:
-    heard = Heard()
+async def linked(device: OpcuaDevice, metrics: DriverMetrics, *tags: Tag, heard: Heard | None = None) -> AsyncIterator[tuple[DeviceLink[OpcuaDevice], Heard]]:
+    heard = heard or Heard()
     link = DeviceLink(
         device,
         tags,

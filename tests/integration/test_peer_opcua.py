@@ -26,7 +26,7 @@ from plant.link import DeviceStatus, LinkState
 from plant.opcua_device import MessageSecurity, SecurityPolicy
 from plant.quality import Quality
 from plant.tag import DataType, Tag
-from tests.cable import Cable
+from tests.cable import Cable, FlappingCable
 from tests.certificates import key_of, put_der, put_key
 from tests.peer import FOLDER, Peer, running
 from tests.samples import make_tag
@@ -367,30 +367,6 @@ async def test_what_was_sent_into_a_dead_cable_is_asked_for_again(server: Peer) 
         after = await server.ask(command="sessions")
     assert after == before
     assert story.good(STEPS) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
-
-
-class FlappingCable(Cable):
-    """Dies when told to, at a request of one type, which is lost. Works for what is not encrypted."""
-
-    def __init__(self, device_port: int, request: int) -> None:
-        super().__init__(device_port)
-        self._mark = b"\x01\x00" + request.to_bytes(2, "little")
-        self._left: int | None = None
-        self.died = asyncio.Event()
-
-    def die_at(self, count: int) -> None:
-        """At the request of that number from now on."""
-        self._left = count
-        self.died.clear()
-
-    def passes(self, piece: bytes) -> bool:
-        if self._left is not None and self._mark in piece:
-            self._left -= 1
-            if self._left == 0:
-                self._left = None
-                self.go_dead()
-                self.died.set()
-        return super().passes(piece)
 
 
 @pytest.mark.parametrize(
