@@ -1,7 +1,38 @@
 """The store: history, ledger, events and accounts in a database."""
 
-from services.store.interface import Account, Commit, CommitReport, Store
+from services.store.interface import (
+    HOUR,
+    MINUTE,
+    Account,
+    Authorship,
+    Commit,
+    CommitReport,
+    DueHours,
+    Edit,
+    EditMode,
+    EditReport,
+    Revisions,
+    RollUps,
+    Store,
+)
 from services.store.opening import open_store
 from services.store.rows import check_event, check_storable
 
-__all__ = ["Account", "Commit", "CommitReport", "Store", "check_event", "check_storable", "open_store"]
+__all__ = [
+    "HOUR",
+    "MINUTE",
+    "Account",
+    "Authorship",
+    "Commit",
+    "CommitReport",
+    "DueHours",
+    "Edit",
+    "EditMode",
+    "EditReport",
+    "Revisions",
+    "RollUps",
+    "Store",
+    "check_event",
+    "check_storable",
+    "open_store",
+]

@@ -5,14 +5,24 @@ the database raises ``StoreUnavailable``, after which the same call may simply b
 ``Unstorable`` for what no further try will store, and have then written nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Protocol
 
-from plant.batch import SampleBatch, TextBatch
+import numpy as np
+import numpy.typing as npt
+
+from plant.aggregates import Summaries
+from plant.batch import Float64Column, Int16Column, Int32Column, Int64Column, SampleBatch, TextBatch, TextColumn
 from plant.event import Event
 from plant.ledger import Gap, Position
 from plant.tag import Tag
+from plant.times import MICROSECONDS
+
+MINUTE: Final = 60 * MICROSECONDS
+HOUR: Final = 3600 * MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,98 @@ class CommitReport:
     revised: int
 
 
+class EditMode(StrEnum):
+    """What an edit does with a (tag, time) that is stored already, and with one that is not (OPC UA Part 11, PerformUpdateType)."""
+
+    INSERT = "insert"
+    """Stored already: rejected."""
+    REPLACE = "replace"
+    """Not stored: rejected."""
+    UPDATE = "update"
+    """Inserted or replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorship:
+    """Who changes history after the fact, at what time (UTC microseconds), and why."""
+
+    user: str
+    reason: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Samples to write by hand; each (tag, time) at most once."""
+
+    samples: SampleBatch
+    texts: TextBatch
+    mode: EditMode
+    author: Authorship
+
+
+@dataclass(frozen=True, slots=True)
+class EditReport:
+    """What an edit changed. ``rejected`` and ``rejected_texts`` are positions in the edit's batches of samples that its mode does not allow."""
+
+    inserted: int
+    replaced: int
+    unchanged: int
+    rejected: npt.NDArray[np.intp]
+    rejected_texts: npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Revisions:
+    """Rows of ``sample_revision`` of one tag, in the order they were made; all columns have one length.
+
+    ``time`` source time of the sample, ``revised_at`` when it was changed (int64, UTC microseconds). ``was`` and ``is_now`` (bool) say whether there was
+    a sample before and is one since: an insert has no old one, a delete no new one, and the columns of what is not there are NaN, empty and 0. Values are
+    float64 or texts, as the tag is.
+    """
+
+    time: Int64Column
+    revised_at: Int64Column
+    was: npt.NDArray[np.bool_]
+    old_value: Float64Column | TextColumn
+    old_quality: Int16Column
+    is_now: npt.NDArray[np.bool_]
+    new_value: Float64Column | TextColumn
+    new_quality: Int16Column
+    user: TextColumn
+    reason: TextColumn
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DueHours:
+    """Hours of tags in which samples came, were changed or deleted since their roll-ups were made; equal lengths.
+
+    ``tag_id`` int32, ``hour`` int64: the hour's begin, UTC microseconds. ``thinned`` (bool): its samples were thinned before, which is done once.
+    """
+
+    tag_id: Int32Column
+    hour: Int64Column
+    thinned: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.tag_id)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RollUps:
+    """Summaries of whole minutes or whole hours: one row a tag and bucket, ordered by both. ``tag_id`` int32, ``start`` int64 begin of the bucket."""
+
+    tag_id: Int32Column
+    start: Int64Column
+    summaries: Summaries
+
+    def __len__(self) -> int:
+        return len(self.tag_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A user who may log in. ``password_hash`` is an Argon2id string."""
@@ -55,17 +157,19 @@ class Store(Protocol):
         ...
 
     def prepare(self, tags: Sequence[Tag]) -> None:
-        """Makes the schema where it is missing, registers the tags and brings the snapshot up to what was committed and not saved in it.
+        """Brings the schema to this version, registers the tags, brings the snapshot up to what was committed and not saved in it, and makes hours that
+        were in hand due again.
 
         Called by the historian before anything else; safe to repeat.
 
         Raises:
-            ConfigurationError: a tag's id belongs to another name already.
+            ConfigurationError: a tag's id belongs to another name already; the schema is a newer program's; a file is damaged.
         """
         ...
 
     def commit(self, commit: Commit) -> CommitReport:
-        """Writes in one transaction, durable on return. Writing the same again changes nothing. Bad samples are stored with what they carry."""
+        """Writes in one transaction, durable on return. Writing the same again changes nothing. Bad samples are stored with what they carry. The hours of
+        what was written are due (``take_due``)."""
         ...
 
     def positions(self) -> Mapping[str, Position]:
@@ -102,6 +206,72 @@ class Store(Protocol):
 
     def text_after(self, tag_id: int, time: int) -> TextBatch:
         """The oldest text after ``time``, or an empty batch."""
+        ...
+
+    def scan(self, tag_id: int, start: int, end: int) -> Iterator[SampleBatch]:
+        """As ``samples`` without a limit, in batches of some ten thousand rows: memory stays flat however many there are. Sees one state of history
+        where the database can; an iterator that is not read to its end is closed."""
+        ...
+
+    def scan_texts(self, tag_id: int, start: int, end: int) -> Iterator[TextBatch]:
+        """As ``scan``, for text tags."""
+        ...
+
+    def edit(self, edit: Edit) -> EditReport:
+        """Writes history after the fact, in one transaction; every row that is inserted or replaced is a revision. Raises ``Unstorable`` as ``commit``."""
+        ...
+
+    def delete(self, tag_id: int, start: int, end: int, author: Authorship) -> int:
+        """Deletes the samples (or texts) of a tag with ``start <= time < end``; each is a revision. Returns how many."""
+        ...
+
+    def revisions(self, tag_id: int, start: int, end: int, since: int) -> Revisions:
+        """Revisions of samples with ``start <= time < end`` that were made after ``since``, oldest revision first."""
+        ...
+
+    def take_due(self, before: int, limit: int) -> DueHours:
+        """At most ``limit`` hours that end at or before ``before`` and are due, oldest first. They are in the caller's hands until ``save_roll_ups`` names
+        them done; an hour that changes meanwhile is due again whatever is saved. Hours in hand when a historian died are due again when it prepares."""
+        ...
+
+    def due_hours(self, tag_id: int, start: int, end: int) -> Int64Column:
+        """Begins of the hours of a tag that touch ``start <= time < end`` and whose roll-ups are not to be used, taken or not; ascending."""
+        ...
+
+    def save_roll_ups(self, minutes: RollUps, hours: RollUps, done: DueHours) -> None:
+        """Replaces the roll-ups of the hours ``done`` (an hour without a row has no samples) in one transaction, and takes them off the due ones.
+
+        Every hour of ``minutes`` and ``hours`` is one of ``done``.
+        """
+        ...
+
+    def minutes(self, tag_id: int, start: int, end: int) -> RollUps:
+        """Minutes with ``start <= begin < end``; a minute without a row has no samples, or its hour has too few for minutes to be kept."""
+        ...
+
+    def hours(self, tag_id: int, start: int, end: int) -> RollUps:
+        """Hours with ``start <= begin < end``; an hour without a row that is not due has no samples."""
+        ...
+
+    def thin(self, samples: SampleBatch, done: DueHours) -> None:
+        """Removes samples that the swinging door leaves out (no revisions: their values are kept within the tag's deviation) and remembers that the
+        hours ``done`` were thinned, in one transaction. The hours stay due, in the caller's hands."""
+        ...
+
+    def drop_before(self, time: int) -> Sequence[str]:
+        """Retention: removes whole files, partitions or chunks of samples, texts and minutes that end before ``time``; their names. Hours stay."""
+        ...
+
+    def size(self) -> int:
+        """Bytes that history takes on disk."""
+        ...
+
+    def backup(self, folder: Path) -> None:
+        """A consistent copy, made while others write, into a folder that is empty or does not exist.
+
+        Raises:
+            ConfigurationError: the folder is not empty, or the database has its own tool for this, which is named.
+        """
         ...
 
     def gaps(self, start: int, end: int) -> Sequence[Gap]:
