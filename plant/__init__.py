@@ -23,6 +23,7 @@ from plant.device import (
     Source,
     TcpLine,
 )
+from plant.edit import EditMode
 from plant.envelope import Envelope, from_arrow, seal, to_arrow, unseal
 from plant.errors import (
     BusUnavailable,
@@ -65,6 +66,7 @@ __all__ = [
     "DeviceProtocolError",
     "DeviceStatus",
     "DeviceUnreachable",
+    "EditMode",
     "Encoding",
     "Envelope",
     "Event",

@@ -17,7 +17,7 @@ from services.api.config import ApiConfig
 from services.api.live_hub import LiveHub
 from services.api.middleware import Requests
 from services.api.problems import add_problem_handlers
-from services.api.routes import commands, devices, health, live, records, samples, snapshot, stream, tags, token
+from services.api.routes import commands, devices, edits, health, live, records, samples, snapshot, stream, tags, token
 from services.api.state import ApiState
 from services.bus import Bus
 from services.retrieval import History
@@ -57,7 +57,7 @@ def create_app(config: ApiConfig, site: Site, store: Store, bus: Bus, registry: 
     app.state.authentication = Authentication(store, config.data, config.token_lifetime, registry)
     app.state.registry = registry
     api = APIRouter(prefix="/api/v1")
-    for module in (token, tags, snapshot, samples, live, stream, devices, commands, records):
+    for module in (token, tags, snapshot, samples, edits, live, stream, devices, commands, records):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -123,3 +123,16 @@ async def current_user(request: Request, token: Annotated[str | None, Depends(_b
 
 
 CurrentUser = Annotated[User, Depends(current_user)]
+
+_ENGINEERS: Final = frozenset({"engineer", "admin"})
+"""Roles that may change history; ``admin`` is the first user of a site, who is all of its roles until there are others."""
+
+
+async def current_engineer(user: CurrentUser) -> User:
+    """The user of a request that changes history. Raises ``ApiProblem`` 401, or 403 for another role."""
+    if user.role not in _ENGINEERS:
+        raise ApiProblem(403, f"{user.name} is {user.role or 'of no role'}; this takes an engineer")
+    return user
+
+
+EngineerUser = Annotated[User, Depends(current_engineer)]

@@ -22,6 +22,9 @@ CONTROL_CONFIRM: Final = "control.confirm"
 CONTROL_CANCEL: Final = "control.cancel"
 CONTROL_GET: Final = "control.get"
 
+HISTORY_EDIT: Final = "history.edit"
+HISTORY_DELETE: Final = "history.delete"
+
 
 def samples(area: str, device: str) -> str:
     """Batches of a device (``plant.envelope``), in a stream."""

@@ -28,4 +28,5 @@ class HistorianMetrics:
         )
         self.backlog = Gauge("monazite_ingest_queue_depth", "Batches in the stream that are not committed yet.", registry=registry)
         self.gaps = Counter("monazite_gaps", "Rows added to the loss ledger.", ("cause",), registry=registry)
+        self.edits = Counter("monazite_history_edits", "Edits and deletions of history, by what came of them.", ("result",), registry=registry)
         self.storage_up = Gauge("monazite_storage_up", "1 while the store takes commits.", registry=registry)

@@ -7,7 +7,6 @@ the database raises ``StoreUnavailable``, after which the same call may simply b
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from plant.aggregates import Summaries
 from plant.batch import Float64Column, Int16Column, Int32Column, Int64Column, SampleBatch, TextBatch, TextColumn
+from plant.edit import EditMode
 from plant.event import Event
 from plant.ledger import Gap, Position
 from plant.tag import Tag
@@ -45,17 +45,6 @@ class CommitReport:
     inserted: int
     unchanged: int
     revised: int
-
-
-class EditMode(StrEnum):
-    """What an edit does with a (tag, time) that is stored already, and with one that is not (OPC UA Part 11, PerformUpdateType)."""
-
-    INSERT = "insert"
-    """Stored already: rejected."""
-    REPLACE = "replace"
-    """Not stored: rejected."""
-    UPDATE = "update"
-    """Inserted or replaced."""
 
 
 @dataclass(frozen=True, slots=True)

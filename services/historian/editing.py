@@ -1,0 +1,123 @@
+"""Changes of history after the fact: the historian makes them, since one process writes history.
+
+Rules:
+
+1. An edit is an event in the stream before it is made; where the event cannot be kept, nothing is written.
+2. It is one transaction, and visible to every read when it is answered.
+3. A request that is read after its expiry is refused: its asker was told long ago that nobody knows what became of it. Made again, the same edit changes
+   nothing more.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import numpy as np
+from nats.aio.subscription import Subscription
+
+from plant import times
+from plant.batch import Batch, Int32Column
+from plant.errors import BusUnavailable, StoreUnavailable, Unstorable
+from plant.event import Event, Scalar
+from services.bus import Bus, subjects
+from services.bus.edit_messages import (
+    DeleteRequest,
+    EditAnswer,
+    EditRefused,
+    EditRequest,
+    decode_delete,
+    decode_edit,
+    encode_edit_answer,
+)
+from services.bus.messages import MalformedMessage
+from services.historian.metrics import HistorianMetrics
+from services.store import Authorship, Edit, Store
+
+_log = logging.getLogger(__name__)
+
+EDITED: Final = "history.edited"
+DELETED: Final = "history.deleted"
+"""Kinds of the events that tell what is about to be done."""
+
+Changed = Callable[[Int32Column, int, int], None]
+"""Told of tag ids whose history changed, and from when to when (UTC microseconds, the end not included)."""
+
+RequestT = TypeVar("RequestT", EditRequest, DeleteRequest)
+
+
+class Editing:
+    """Serves ``history.edit`` and ``history.delete``. ``written`` is told of samples that were written, ``changed`` of where history is another now."""
+
+    def __init__(self, store: Store, bus: Bus, metrics: HistorianMetrics, written: Callable[[Batch], None], changed: Changed) -> None:
+        self._store = store
+        self._bus = bus
+        self._metrics = metrics
+        self._written = written
+        self._changed = changed
+
+    async def serve(self) -> list[Subscription]:
+        return [
+            await self._bus.serve(subjects.HISTORY_EDIT, self._handler(decode_edit, self._edit)),
+            await self._bus.serve(subjects.HISTORY_DELETE, self._handler(decode_delete, self._delete)),
+        ]
+
+    def _handler(self, decode: Callable[[bytes], RequestT], perform: Callable[[RequestT], Awaitable[EditAnswer]]) -> Callable[[bytes], Awaitable[bytes]]:
+        async def handle(data: bytes) -> bytes:
+            answer = await self._answer(data, decode, perform)
+            self._metrics.edits.labels("done" if answer.refused is None else answer.refused.value).inc()
+            return encode_edit_answer(answer)
+
+        return handle
+
+    async def _answer(self, data: bytes, decode: Callable[[bytes], RequestT], perform: Callable[[RequestT], Awaitable[EditAnswer]]) -> EditAnswer:
+        try:
+            request = decode(data)
+            if times.now() >= request.expires:
+                return EditAnswer(refused=EditRefused.EXPIRED, detail="the historian read it too late; nothing was written")
+            return await perform(request)
+        except MalformedMessage as error:
+            return EditAnswer(refused=EditRefused.MALFORMED, detail=str(error))
+        except Unstorable as error:
+            return EditAnswer(refused=EditRefused.UNSTORABLE, detail=str(error))
+        except StoreUnavailable as error:
+            _log.warning("an edit was not made, the store is away: %s", error)
+            return EditAnswer(refused=EditRefused.STORE_AWAY, detail="the store is away; nothing was written")
+        except BusUnavailable as error:
+            _log.warning("an edit was not made, the audit trail cannot be kept: %s", error)
+            return EditAnswer(refused=EditRefused.NO_AUDIT, detail="the audit trail cannot be kept; nothing was written")
+
+    async def _edit(self, request: EditRequest) -> EditAnswer:
+        author = Authorship(request.user, request.reason, times.now())
+        count = len(request.samples) + len(request.texts)
+        await self._tell(EDITED, author, {"samples": count, "mode": request.mode.value})
+        report = await asyncio.to_thread(self._store.edit, Edit(request.samples, request.texts, request.mode, author))
+        for batch, rejected in ((request.samples, report.rejected), (request.texts, report.rejected_texts)):
+            accepted = np.ones(len(batch), np.bool_)
+            accepted[rejected] = False
+            self._edited(batch.select(accepted))
+        return EditAnswer(
+            report.inserted,
+            report.replaced,
+            report.unchanged,
+            rejected=tuple(report.rejected.tolist()),
+            rejected_texts=tuple(report.rejected_texts.tolist()),
+        )
+
+    def _edited(self, batch: Batch) -> None:
+        if len(batch):
+            self._written(batch)
+            self._changed(np.unique(batch.tag_id), int(batch.time.min()), int(batch.time.max()) + 1)
+
+    async def _delete(self, request: DeleteRequest) -> EditAnswer:
+        author = Authorship(request.user, request.reason, times.now())
+        await self._tell(DELETED, author, {"tag_id": request.tag_id, "start": request.start, "end": request.end})
+        deleted = await asyncio.to_thread(self._store.delete, request.tag_id, request.start, request.end, author)
+        if deleted:
+            self._changed(np.array([request.tag_id], np.int32), request.start, request.end)
+        return EditAnswer(deleted=deleted)
+
+    async def _tell(self, kind: str, author: Authorship, detail: dict[str, Scalar]) -> None:
+        event = Event(f"{kind}:{uuid.uuid4().hex}", author.time, kind, "history", author.user, {**detail, "reason": author.reason})
+        await self._bus.publish_event(event)
