@@ -35,8 +35,7 @@ async def get_samples(
     page = await asyncio.to_thread(state.history.page, tag, first, last, limit, cursor=cursor, bounds=bounds)
     kind = accepted(request)
     if kind != JSON:
-        count = len(page.batch)
-        return table_response(kind, [tag.name] * count, page.batch, [tag.engineering_unit] * count, page.next)
+        return table_response(kind, tag, page.batch, page.next)
     return json_response({"tag": tag.name, "unit": tag.engineering_unit, **columns_of(page.batch), "next": page.next})
 
 

@@ -1,6 +1,7 @@
 import csv
 import io
 import math
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from plant import times
 from plant.batch import Batch, TextBatch
 from plant.quality import Quality, quality_name
 from services.api.columns import ARROW, CSV, JSON, PARQUET, accepted, columns_of, json_response, shown, table_response
-from tests.samples import batch_of
+from tests.samples import batch_of, make_tag
 
 T0 = times.parse_time("2026-11-23T04:00:00.000001Z", 0)
 BAD = int(Quality.BAD_NO_COMMUNICATION)
@@ -31,7 +32,8 @@ NUMBERS = batch_of(
     ]
 )
 TEXTS = TextBatch.of([3] * 5, [T0 + second for second in range(5)], ["LOT-1", "", 'a "b", c', "two\r\nlines", "größer ☃"], [0, BAD, 0, 0, UNCERTAIN])
-NAME, UNIT = 'SEP.COL101.PT101"', "m³/h, wet"
+NAME, UNIT = "SEP.COL101.PT101", 'm³/h, "wet"'
+TAG = replace(make_tag(1, NAME), engineering_unit=UNIT)
 
 
 def csv_rows(answer: Response) -> list[list[Any]]:
@@ -47,7 +49,7 @@ def table_of(answer: Response) -> pa.Table:
 
 
 def table(kind: str, batch: Batch, following: str | None = None) -> Response:
-    return table_response(kind, [NAME] * len(batch), batch, [UNIT] * len(batch), following)
+    return table_response(kind, TAG, batch, following)
 
 
 def test_json_columns_are_the_batch_and_what_is_not_finite_is_null() -> None:
@@ -66,7 +68,7 @@ def test_json_holds_no_number_that_is_not_finite(value: float) -> None:
 
 @pytest.mark.parametrize("batch", [NUMBERS, TEXTS], ids=["numbers", "texts"])
 def test_csv_holds_the_rows_of_json_and_nothing_is_an_empty_field(batch: Batch) -> None:
-    columns = columns_of(batch)
+    columns = orjson.loads(json_response(columns_of(batch)).body)
     rows = csv_rows(table(CSV, batch))
     assert [row[:2] for row in rows] == [[NAME, UNIT]] * len(batch)
     assert [row[2] for row in rows] == columns["time"]
