@@ -67,6 +67,7 @@ def _tag(number: int, name: str, device: OpcuaDevice, variable: Variable, data_t
         source=OpcuaAddress(node),
         scan_ms=_SCAN_MS,
         deadband=None if data_type.is_text else 0.0,
+        compression_deviation=None,
         alarm_limits=AlarmLimits(),
         priority=None,
         writable=is_writable,

@@ -5,6 +5,7 @@ Times are functions of ``plant.times``, and a command is checked by ``plant.comm
 
 from plant.batch import Batch, Float64Column, Int16Column, Int32Column, Int64Column, SampleBatch, TextBatch, TextColumn
 from plant.command import Command, CommandResult, CommandState, CommandValue, Refusal
+from plant.compression_report import CompressionReport, compression_reports
 from plant.current_values import CurrentValues
 from plant.device import (
     ByteOrder,
@@ -44,6 +45,7 @@ from plant.quality import Quality, good_mask, is_bad, is_good, quality_from_name
 from plant.site import Site
 from plant.site_loader import load_site, reference_site
 from plant.site_writer import write_site
+from plant.swinging_door import SwingingDoor
 from plant.tag import AlarmLimits, DataType, Kind, Priority, Tag
 from plant.tag_index import TagIndex
 
@@ -58,6 +60,7 @@ __all__ = [
     "CommandResult",
     "CommandState",
     "CommandValue",
+    "CompressionReport",
     "ConfigurationError",
     "CorruptBatch",
     "CurrentValues",
@@ -98,12 +101,14 @@ __all__ = [
     "Site",
     "Source",
     "StoreUnavailable",
+    "SwingingDoor",
     "Tag",
     "TagIndex",
     "TcpLine",
     "TextBatch",
     "TextColumn",
     "Unstorable",
+    "compression_reports",
     "event_of_gap",
     "from_arrow",
     "gap_of_event",

@@ -116,7 +116,7 @@ def _left_deadband(value: Float64Column, reported: Float64Column, deadband: Floa
 
 def _one_row_a_tag(rows: npt.NDArray[np.intp], position: npt.NDArray[np.intp]) -> Sequence[npt.NDArray[np.intp]]:
     """Splits rows so that each part holds a tag once, keeping the order of a tag's rows over the parts. One part for an ordinary scan."""
-    if len(np.unique(position)) == len(position):
+    if np.bincount(position).max() == 1:
         return [rows]
     order = np.argsort(position, kind="stable")
     starts = np.r_[True, np.diff(position[order]) != 0]

@@ -18,7 +18,7 @@ from plant.site_devices import parse_devices
 from plant.site_document import TomlTable, read_document
 from plant.site_sources import MODBUS_COLUMNS, MODBUS_OPTIONAL, OPCUA_COLUMNS, OPCUA_OPTIONAL, SourceRow, parse_calculated, parse_modbus, parse_opcua
 from plant.site_table import read_table
-from plant.site_tags import TAG_COLUMNS, parse_tags
+from plant.site_tags import TAG_COLUMNS, TAG_OPTIONAL, parse_tags
 
 SITE: Final = "site.toml"
 TAGS: Final = "tags.csv"
@@ -64,7 +64,7 @@ def parse_site(texts: Mapping[str, str | None], problems: list[Problem]) -> Site
     text = _required(TAGS, f"write it with the header {','.join(TAG_COLUMNS)}", texts, problems)
     if text is None:
         return None
-    table = read_table(TAGS, text, TAG_COLUMNS, problems)
+    table = read_table(TAGS, text, TAG_COLUMNS, problems, optional=TAG_OPTIONAL)
     if table.is_whole and not table.rows:
         problems.append(Problem(TAGS, None, None, "holds no tags", "write a row for each tag"))
     tags = parse_tags(table.rows, {row.tag: row.source for row in sources})

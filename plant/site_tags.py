@@ -15,6 +15,7 @@ TAG_COLUMNS: Final = (
     "id", "tag", "area", "unit", "description", "kind", "datatype", "eu", "lo", "hi", "normal", "device", "scan_ms", "deadband",
     "alarm_ll", "alarm_l", "alarm_h", "alarm_hh", "priority", "writable",
 )
+TAG_OPTIONAL: Final = ("compression",)
 # fmt: on
 
 REACH: Final[Mapping[DataType, tuple[float, float]]] = {
@@ -72,6 +73,9 @@ def _tag_row(row: Row, name: str, source: Source | None) -> TagRow:
     deadband = row.number("deadband")
     if deadband is not None and deadband < 0:
         row.report("deadband", f"{deadband:g} is below 0", "write 0 for every change, blank for every sample")
+    compression = row.number("compression")
+    if compression is not None and compression < 0:
+        row.report("compression", f"{compression:g} is below 0", "write 0 to leave out only repeats, blank to keep every sample")
     eu_range = _eu_range(row)
     normal = row.number("normal")
     limits = AlarmLimits(*(row.number(field) for field in _ALARMS))
@@ -100,6 +104,7 @@ def _tag_row(row: Row, name: str, source: Source | None) -> TagRow:
         source=source,
         scan_ms=scan_ms,
         deadband=deadband,
+        compression_deviation=compression,
         alarm_limits=limits,
         priority=priority,
         writable=writable,
@@ -163,6 +168,8 @@ def _check_priority(row: Row) -> None:
 
 
 def _check_type(row: Row, data_type: DataType, eu_range: tuple[float, float] | None) -> None:
+    if row.text("compression") and not data_type.is_continuous:
+        row.report("compression", f"a {data_type} holds its value between samples, so that none can be left out", "leave it blank")
     if data_type.is_text:
         for field in ("lo", "hi", "normal", "deadband", *_ALARMS):
             if row.text(field):

@@ -9,7 +9,7 @@ from plant.device import DeadbandKind, Encoding, ModbusAddress, OpcuaAddress
 from plant.site import Site
 from plant.site_device_table import device_table, toml
 from plant.site_sources import MODBUS_COLUMNS, MODBUS_OPTIONAL, OPCUA_COLUMNS, OPCUA_OPTIONAL
-from plant.site_tags import TAG_COLUMNS
+from plant.site_tags import TAG_COLUMNS, TAG_OPTIONAL
 from plant.tag import Tag
 
 Cell = str | int | float | None
@@ -30,7 +30,7 @@ def write_site(site: Site, folder: Path) -> None:
     texts = {
         "site.toml": f"name = {toml(site.name)}\n",
         "devices.toml": "\n".join(device_table(device) for device in site.devices.values()),
-        "tags.csv": _table(TAG_COLUMNS, map(_tag_row, site.tags)),
+        "tags.csv": _table(TAG_COLUMNS, map(_tag_row, site.tags), TAG_OPTIONAL),
         "modbus.csv": _table(MODBUS_COLUMNS, modbus, MODBUS_OPTIONAL),
         "opcua.csv": _table(OPCUA_COLUMNS, opcua, OPCUA_OPTIONAL),
     }
@@ -58,7 +58,8 @@ def _tag_row(tag: Tag) -> Sequence[Cell]:
     low, high = (None, None) if tag.eu_range is None else tag.eu_range
     limits = tag.alarm_limits
     head = (tag.id, tag.name, tag.area, tag.unit, tag.description, tag.kind, tag.data_type, tag.engineering_unit, low, high, tag.normal, tag.device)
-    return (*head, tag.scan_ms, tag.deadband, limits.low_low, limits.low, limits.high, limits.high_high, tag.priority, int(tag.writable))
+    alarms = (limits.low_low, limits.low, limits.high, limits.high_high, tag.priority)
+    return (*head, tag.scan_ms, tag.deadband, *alarms, int(tag.writable), tag.compression_deviation)
 
 
 def _modbus_row(name: str, address: ModbusAddress) -> Sequence[Cell]:

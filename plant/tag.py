@@ -69,6 +69,7 @@ class Tag:
     ``id`` is what history is keyed by: it is never given to another tag. ``eu_range`` is (low, high) in ``engineering_unit`` and, for a writable
     tag, the limits of a write. ``scan_ms`` is the period of a polled tag and the sampling interval of a subscribed one.
     ``deadband``: ``None`` reports every sample that is received, 0 every change, d > 0 every change larger than d engineering units.
+    ``compression_deviation``: how far, in engineering units, stored history may be from what was received once it is thinned; ``None`` keeps every sample.
     """
 
     id: int
@@ -85,6 +86,7 @@ class Tag:
     source: Source
     scan_ms: int
     deadband: float | None
+    compression_deviation: float | None
     alarm_limits: AlarmLimits
     priority: Priority | None
     writable: bool

@@ -87,6 +87,7 @@ def _tags(stem: str, device: str, recording: Recording, protocol: Protocol, firs
             source=_source(name, number, protocol),
             scan_ms=scan_ms,
             deadband=0.0 if protocol == "modbus" else None,
+            compression_deviation=None,
             alarm_limits=AlarmLimits(),
             priority=None,
             writable=False,

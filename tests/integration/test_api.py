@@ -396,6 +396,7 @@ async def test_a_tag_shows_its_configuration(api: Api) -> None:
         "device": DEVICE,
         "scan_ms": 100,
         "deadband": None,
+        "compression": None,
         "stepped": False,
         "writable": True,
         "alarm_limits": {"low_low": None, "low": None, "high": None, "high_high": None},

@@ -21,7 +21,8 @@ class AlarmLimitsView(BaseModel):
 
 
 class TagView(BaseModel):
-    """``range`` is (low, high) in ``unit``; ``scan_ms`` the period of scanning or sampling."""
+    """``range`` is (low, high) in ``unit``; ``scan_ms`` the period of scanning or sampling; ``compression`` how far, in ``unit``, thinned history may be
+    from what was received, null for a tag whose every sample is kept."""
 
     id: int
     name: str
@@ -35,6 +36,7 @@ class TagView(BaseModel):
     device: str
     scan_ms: int
     deadband: float | None
+    compression: float | None
     stepped: bool
     writable: bool
     alarm_limits: AlarmLimitsView
@@ -93,6 +95,7 @@ def _view(tag: Tag) -> TagView:
         device=tag.device,
         scan_ms=tag.scan_ms,
         deadband=tag.deadband,
+        compression=tag.compression_deviation,
         stepped=tag.is_stepped,
         writable=tag.writable,
         alarm_limits=AlarmLimitsView(low_low=limits.low_low, low=limits.low, high=limits.high, high_high=limits.high_high),

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.plant.small_site import SMALL_SITE, TAG_HEADER, Mistake, check_mistake, problems_of
+from plant.site_loader import load_site
+from tests.unit.plant.small_site import SMALL_SITE, TAG_HEADER, Mistake, check_mistake, problems_of, with_column, write_site
 
 SPEED = "SI101,SEP,P101,"
 SPEED_REST = "AI,Float,rpm,0,3600,2100,MB-SEP-01,500,3.6,200,900,3100,3400,low,0"
@@ -69,9 +70,39 @@ MISTAKES = {
 }
 
 
+def compressed(cell: str, tag_id: int, place: str, message: str, mend: str) -> Mistake:
+    """A mistake in the column of compression, which the table may do without."""
+    return Mistake("tags.csv", SMALL_SITE["tags.csv"], with_column("tags.csv", "compression", cell, str(tag_id)), place, "compression", message, mend)
+
+
+MISTAKES |= {
+    "negative compression": compressed("-0.1", 8, "tags.csv:9", "-0.1 is below 0", "0 to leave out only repeats, blank to keep every sample"),
+    "compression in percent": compressed("1%", 8, "tags.csv:9", "'1%' is no number", "finite number"),
+    "endless compression": compressed("1e999", 8, "tags.csv:9", "'1e999' is no number", "finite number"),
+    "compressed boolean": compressed("0.1", 4, "tags.csv:5", "a Boolean holds its value between samples", "leave it blank"),
+    "compressed integer": compressed("0", 6, "tags.csv:7", "a UInt16 holds its value between samples", "leave it blank"),
+    "compressed text": compressed("0.1", 7, "tags.csv:8", "a String holds its value between samples", "leave it blank"),
+    "compression twice": Mistake(
+        "tags.csv", ",writable", ",writable,compression,compression", "tags.csv:1", "compression", "stands there twice", "writable,compression"
+    ),
+}
+
+
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_mistake_is_told_once_with_its_place_and_mend(mistake: Mistake, tmp_path: Path) -> None:
     check_mistake(mistake, tmp_path)
+
+
+@pytest.mark.parametrize(("cell", "deviation"), [("", None), ("0", 0.0), ("0.05", 0.05)])
+def test_a_tag_may_be_compressed(cell: str, deviation: float | None, tmp_path: Path) -> None:
+    write_site(tmp_path)
+    assert {tag.compression_deviation for tag in load_site(tmp_path).tags} == {None}, "the column may be absent"
+    rows = [row if row.startswith("id,") else f"{row}," for row in SMALL_SITE["tags.csv"].splitlines()]
+    rows = [row + {"id": ",compression", "8": cell}.get(row.split(",")[0], "") for row in rows]
+    (tmp_path / "tags.csv").write_text("\n".join(rows), encoding="utf-8")
+    site = load_site(tmp_path)
+    assert site.by_name["SEP.COL101.PT101"].compression_deviation == deviation
+    assert site.by_name["SEP.COL101.FIC101"].compression_deviation is None
 
 
 def test_a_tag_in_small_letters_is_refused(tmp_path: Path) -> None:

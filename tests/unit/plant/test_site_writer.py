@@ -47,7 +47,7 @@ FREE = 1000
 """No tag and no identity lies at this Modbus address or behind it."""
 
 
-def tag(number: int, device: str, source: Source) -> Tag:
+def tag(number: int, device: str, source: Source, compression: float | None = None) -> Tag:
     is_bit = isinstance(source, ModbusAddress) and source.encoding is Encoding.BIT
     is_text = isinstance(source, ModbusAddress) and source.encoding is Encoding.STRING
     is_called = isinstance(source, OpcuaAddress) and source.method_of is not None
@@ -66,6 +66,7 @@ def tag(number: int, device: str, source: Source) -> Tag:
         source=source,
         scan_ms=20,
         deadband=None,
+        compression_deviation=compression,
         alarm_limits=AlarmLimits(),
         priority=None,
         writable=is_called,
@@ -278,3 +279,12 @@ def test_every_setting_of_a_device_is_written() -> None:
         "tag,table,address,encoding,order,length,bit,scale,offset,no_value,clamp",
         "AREA.UNIT.T1,input,0,int16,ABCD,,,1,0,-32768,1",
     ]
+
+
+def test_a_column_of_compression_is_written_where_a_tag_has_one() -> None:
+    device = OpcuaDevice("PLC-1", "AREA", "opc.tcp://a:4840")
+    addresses = [OpcuaAddress(f"nsu=urn:a;i={number}") for number in (1, 2, 3)]
+    tags = [tag(number, device.name, address, compression) for number, address, compression in zip((1, 2, 3), addresses, (None, 0.0, 0.125), strict=True)]
+    rows = texts_of(Site("A", {device.name: device}, tuple(tags)))["tags.csv"].splitlines()
+    assert [row.rsplit(",", 2)[1:] for row in rows] == [["writable", "compression"], ["0", ""], ["0", "0"], ["0", "0.125"]]
+    assert texts_of(Site("A", {device.name: device}, tuple(tags[:1])))["tags.csv"].splitlines()[0].endswith(",writable")
