@@ -16,6 +16,14 @@ import numpy.typing as npt
 UNCERTAIN_FLOOR: Final = 0x4000
 """Lowest stored form of an Uncertain quality."""
 
+QualityRange = tuple[int, int]
+"""Lowest and highest stored form of a set of qualities, both included."""
+
+ANY_QUALITY: Final[QualityRange] = (-0x8000, 0x7FFF)
+USABLE_RANGE: Final[QualityRange] = (0, 0x7FFF)
+"""Not Bad."""
+GOOD_RANGE: Final[QualityRange] = (0, UNCERTAIN_FLOOR - 1)
+
 
 class Quality(IntEnum):
     """The StatusCodes that the product produces or expects to receive; the value is the stored form (int16)."""

@@ -12,7 +12,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +26,8 @@ from plant.quality import Quality, is_bad, quality_from_name
 from plant.site import Site
 from plant.site_tags import REACH
 from plant.tag import DataType, Tag
-from services.api.columns import ARROW, CSV, JSON
 from services.api.problems import ApiProblem
+from services.api.tables import ARROW, CSV, JSON
 
 MOST: Final = 20_000
 """Samples of one request."""

@@ -3,7 +3,9 @@
 The columns are tag, unit, time, value and quality. Numbers and texts are tables of their own: a column has one type.
 """
 
+import io
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -22,7 +24,7 @@ CSV: Final = "text/csv"
 ARROW: Final = "application/vnd.apache.arrow.stream"
 PARQUET: Final = "application/vnd.apache.parquet"
 
-_ROWS_A_PIECE: Final = 65_536
+_ROWS_A_PIECE: Final = 32_768
 """Rows gathered before they are written: a row group of Parquet, a batch of Arrow."""
 
 
@@ -75,22 +77,17 @@ class _Writer(Protocol):
     def end(self) -> bytes: ...
 
 
-class _Sink:
+class _Sink(io.RawIOBase):
     """A file that gives away what was written to it."""
 
-    closed = False
-
     def __init__(self) -> None:
+        super().__init__()
         self._pieces: list[bytes] = []
 
     def write(self, data: Any) -> int:
         piece = bytes(data)
         self._pieces.append(piece)
         return len(piece)
-
-    def flush(self) -> None: ...
-
-    def close(self) -> None: ...
 
     def writable(self) -> bool:
         return True
@@ -159,7 +156,7 @@ class _Json:
         pieces = []
         names = record["tag"].to_numpy(zero_copy_only=False)
         borders = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist(), len(names)]
-        for first, last in zip(borders, borders[1:], strict=False):
+        for first, last in pairwise(borders):
             if first == last:
                 continue
             rows = record.slice(first, last - first)
@@ -186,18 +183,22 @@ def pieces(kind: str, rows: Iterable[tuple[Tag, Batch]], *, is_text: bool) -> It
     """A table as ``kind``, piece by piece; a failure of ``rows`` ends it where it is, and it is not whole."""
     schema = schema_of(is_text=is_text)
     writer: _Writer = _WRITERS[kind](schema)
-    gathered: list[pa.RecordBatch] = []
+    gathered = [_empty(schema)]
     count = 0
-    written = False
     for tag, batch in rows:
         gathered.append(record_of(tag, batch))
         count += len(batch)
         if count >= _ROWS_A_PIECE:
-            yield writer.write(pa.concat_batches(gathered))
-            gathered, count, written = [], 0, True
-    if gathered or not written:
-        yield writer.write(pa.concat_batches(gathered) if gathered else _empty(schema))
+            yield writer.write(_joined(gathered))
+            gathered, count = [], 0
+    if gathered:
+        yield writer.write(_joined(gathered))
     yield writer.end()
+
+
+def _joined(records: list[pa.RecordBatch]) -> pa.RecordBatch:
+    columns = [pa.concat_arrays([record.column(place) for record in records]) for place in range(records[0].num_columns)]
+    return pa.RecordBatch.from_arrays(columns, schema=records[0].schema)
 
 
 def _empty(schema: pa.Schema) -> pa.RecordBatch:

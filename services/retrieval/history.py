@@ -3,16 +3,15 @@
 import base64
 import binascii
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
-from plant.ledger import Gap
 from plant.quality import Quality, is_bad
 from plant.tag import Tag
 from services.retrieval.interpolation import value_at
+from services.retrieval.losses import is_inside, losses_of
 from services.store import Store
 
 _CURSOR: Final = struct.Struct(">iq")
@@ -72,10 +71,10 @@ class History:
         after = SampleBatch.empty() if tag.is_stepped or not len(before) else self._store.sample_after(tag.id, time)
         first = int(before.time[0]) if len(before) else time
         last = int(after.time[0]) if len(after) else time
-        losses = self._losses(tag.device, first, last)
+        losses = losses_of(self._store, tag.device, first, last)
         if losses:
             after = SampleBatch.empty()
-        found = value_at(time, before, after, stepped=tag.is_stepped, lost=_is_inside(losses, time))
+        found = value_at(time, before, after, stepped=tag.is_stepped, lost=is_inside(losses, time))
         return PointValue(time, found.value, found.quality)
 
     def _text_at(self, tag: Tag, time: int) -> PointValue:
@@ -85,16 +84,9 @@ class History:
         quality = int(text.quality[0])
         if is_bad(quality):
             return PointValue(time, None, quality)
-        if int(text.time[0]) < time and _is_inside(self._losses(tag.device, int(text.time[0]), time), time):
+        if int(text.time[0]) < time and is_inside(losses_of(self._store, tag.device, int(text.time[0]), time), time):
             quality = Quality.UNCERTAIN_NO_COMMUNICATION_LAST_USABLE_VALUE
         return PointValue(time, str(text.value[0]), quality)
-
-    def _losses(self, device: str, first: int, last: int) -> list[Gap]:
-        """Losses of a device that were not made good and touch the open interval from ``first`` to ``last``."""
-        if first == last:
-            return []
-        touching = self._store.gaps(first, last)
-        return [gap for gap in touching if gap.device == device and not gap.recovered and gap.start < last and (gap.end is None or gap.end > first)]
 
     def _range(self, tag: Tag, start: int, end: int, limit: int) -> Batch:
         return self._store.texts(tag.id, start, end, limit) if tag.data_type.is_text else self._store.samples(tag.id, start, end, limit)
@@ -104,10 +96,6 @@ class History:
 
     def _after(self, tag: Tag, time: int) -> Batch:
         return self._store.text_after(tag.id, time) if tag.data_type.is_text else self._store.sample_after(tag.id, time)
-
-
-def _is_inside(losses: Sequence[Gap], time: int) -> bool:
-    return any(gap.start < time and (gap.end is None or time < gap.end) for gap in losses)
 
 
 def _joined(first: Batch, second: Batch) -> Batch:

@@ -18,6 +18,7 @@ from plant.batch import Float64Column, Int16Column, Int32Column, Int64Column, Sa
 from plant.edit import EditMode
 from plant.event import Event
 from plant.ledger import Gap, Position
+from plant.quality import ANY_QUALITY, QualityRange
 from plant.tag import Tag
 from plant.times import MICROSECONDS
 
@@ -127,6 +128,15 @@ class RollUps:
     def __len__(self) -> int:
         return len(self.tag_id)
 
+    @staticmethod
+    def concatenate(parts: Sequence["RollUps"]) -> "RollUps":
+        """At least one part; none of their rows is another's."""
+        return RollUps(
+            np.concatenate([part.tag_id for part in parts]),
+            np.concatenate([part.start for part in parts]),
+            Summaries.concatenate([part.summaries for part in parts]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -181,12 +191,12 @@ class Store(Protocol):
         """As ``samples``, for text tags."""
         ...
 
-    def sample_before(self, tag_id: int, time: int) -> SampleBatch:
-        """The newest sample at or before ``time``, or an empty batch."""
+    def sample_before(self, tag_id: int, time: int, quality: QualityRange = ANY_QUALITY) -> SampleBatch:
+        """The newest sample at or before ``time`` of a quality in this range, or an empty batch."""
         ...
 
-    def sample_after(self, tag_id: int, time: int) -> SampleBatch:
-        """The oldest sample after ``time``, or an empty batch."""
+    def sample_after(self, tag_id: int, time: int, quality: QualityRange = ANY_QUALITY) -> SampleBatch:
+        """The oldest sample after ``time`` of a quality in this range, or an empty batch."""
         ...
 
     def text_before(self, tag_id: int, time: int) -> TextBatch:

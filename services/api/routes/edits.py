@@ -8,10 +8,10 @@ from pydantic import BaseModel
 from plant import times
 from plant.edit import EditMode
 from services.api.auth import EngineerUser
-from services.api.columns import ARROW, CSV, JSON
 from services.api.problems import ApiProblem
 from services.api.state import ApiState, state_of, tag_named
 from services.api.submission import MOST, Rejection, SampleSubmission, Submitted, submitted
+from services.api.tables import ARROW, CSV, JSON
 from services.api.time_range import time_range
 from services.bus import NoAnswer, NoResponder, subjects
 from services.bus.edit_messages import (

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 from plant import times
 from plant.quality import quality_name
 from services.api.auth import CurrentUser
-from services.api.columns import JSON, accepted, columns_of, json_response, shown, table_response
+from services.api.columns import accepted, columns_of, json_response, shown, table_response
 from services.api.state import state_of, tag_named
+from services.api.tables import JSON
 from services.api.time_range import parsed, time_range
 
 router = APIRouter(tags=["history"])

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Query, Request, Response
 from plant import times
 from plant.quality import Quality, quality_name
 from services.api.auth import CurrentUser
-from services.api.columns import CSV, JSON, accepted, json_response, shown
+from services.api.columns import accepted, json_response, shown
 from services.api.live_hub import values_of
 from services.api.problems import ApiProblem
 from services.api.state import state_of, tags_wanted
+from services.api.tables import CSV, JSON
 
 router = APIRouter(tags=["values"])
 

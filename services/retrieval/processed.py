@@ -1,0 +1,109 @@
+"""Processed history: aggregates by interval, and curves thinned to what a screen shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from plant.aggregates import (
+    AggregateConfiguration,
+    AggregateFunction,
+    AggregateValues,
+    TagSamples,
+    aggregate,
+    interval_edges,
+    points_of_summaries,
+    served_by_summaries,
+    trend,
+)
+from plant.batch import Int64Column
+from plant.tag import Tag
+from services.retrieval.summaries import SummaryReader
+from services.store import HOUR, MINUTE, Store
+
+MOST_INTERVALS: Final = 11_000
+
+_MINUTES_A_PIXEL: Final = 2
+"""A pixel as wide as this is drawn from roll-ups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """``[start, end)`` in UTC microseconds, in intervals of ``length`` microseconds; 0: one for the whole.
+
+    Raises:
+        ValueError: the end is not after the start, or there are more than ``MOST_INTERVALS``.
+    """
+
+    start: int
+    end: int
+    length: int
+    edges: Int64Column = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise ValueError("an aggregate needs a 'to' that lies after 'from'")
+        count = -(-(self.end - self.start) // self.length) if self.length else 1
+        if count > MOST_INTERVALS:
+            raise ValueError(f"{count} intervals are more than the {MOST_INTERVALS} of one answer; ask for a longer interval or a shorter time")
+        object.__setattr__(self, "edges", interval_edges(self.start, self.end, self.length))
+
+
+_STANDARD: Final = AggregateConfiguration()
+
+
+class Processed:
+    """Answers from a store, by roll-ups where they say what the samples say. Calls block; ``StoreUnavailable`` as the store raises it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def aggregates(
+        self,
+        tag: Tag,
+        function: AggregateFunction,
+        intervals: Intervals,
+        *,
+        configuration: AggregateConfiguration = _STANDARD,
+        known_until: int | None = None,
+    ) -> AggregateValues:
+        """One value an interval, as ``plant.aggregates`` gives it; a loss of the ledger is Bad. ``known_until``: the time up to which the tag's last sample
+        is known to hold, which is now for a device that is watched."""
+        reader = SummaryReader(self._store, tag, intervals.edges)
+        around = reader.surroundings
+        if served_by_summaries(function, configuration):
+            data = reader.from_roll_ups()
+        else:
+            data = reader.from_samples(uncertain_as_bad=configuration.treat_uncertain_as_bad)
+        return aggregate(function, data, intervals.edges, before=around.before, after=around.after, configuration=configuration, known_until=known_until)
+
+    def trend(self, tag: Tag, start: int, end: int, pixels: int) -> TagSamples:
+        """At most 4 samples a pixel, with every extreme and every gap; no sample twice. From roll-ups a pixel is made of whole minutes or hours, so that
+        there may be fewer than asked for, and never more."""
+        if (end - start) // pixels < _MINUTES_A_PIXEL * MINUTE or pixels < 2:
+            return self._from_samples(tag, start, end, pixels)
+        edges = _pixel_edges(start, end, pixels)
+        reader = SummaryReader(self._store, tag, np.concatenate([[start], edges[(edges > start) & (edges < end)], [end]]))
+        points = points_of_summaries(reader.from_roll_ups(with_extremes=True))
+        return trend(points.time, points.value, points.quality, int(edges[0]), int(edges[-1]), len(edges) - 1)
+
+    def _from_samples(self, tag: Tag, start: int, end: int, pixels: int) -> TagSamples:
+        """Piece by piece: what a trend keeps of a piece is all that the trend of the whole needs of it."""
+        reader = SummaryReader(self._store, tag, np.array([start, end], np.int64))
+        kept = TagSamples.concatenate([TagSamples.empty(tag.is_stepped), *_thinned(reader.samples(), start, end, pixels)])
+        return trend(kept.time, kept.value, kept.quality, start, end, pixels)
+
+
+def _thinned(pieces: Iterator[TagSamples], start: int, end: int, pixels: int) -> Iterator[TagSamples]:
+    for piece in pieces:
+        points = trend(piece.time, piece.value, piece.quality, start, end, pixels)
+        yield TagSamples(points.time, points.value, points.quality, piece.stepped)
+
+
+def _pixel_edges(start: int, end: int, pixels: int) -> Int64Column:
+    """Edges of at most ``pixels`` equal spans of whole minutes, or hours, that cover ``[start, end)``."""
+    unit = MINUTE if (end - start) // pixels < 2 * HOUR else HOUR
+    width = -(-(end - start) // ((pixels - 1) * unit)) * unit  # one less: the first and the last may reach beyond start and end
+    first = start // width * width
+    return np.arange(first, end + width, width, dtype=np.int64)

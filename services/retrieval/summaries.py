@@ -1,0 +1,134 @@
+"""Summaries of a tag's history between edges, from roll-ups where they give the same answer and from samples where not.
+
+Memory stays flat: samples are summarised as they are read, piece by piece.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from plant.aggregates import Summaries, TagSamples, summarise
+from plant.batch import Int64Column, SampleBatch
+from plant.quality import ANY_QUALITY, GOOD_RANGE, USABLE_RANGE, QualityRange
+from plant.tag import Tag
+from services.retrieval.cells import HourCells, Ranges, begin_of, sort_hours, sort_minutes
+from services.retrieval.losses import begins_of, losses_of, with_losses
+from services.store import HOUR, MINUTE, RollUps, Store
+
+_ONE_READ: Final = 5 * MINUTE
+"""Spans of samples nearer than this are read in one go, and what lies between them is passed over."""
+
+_EVER: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """What the aggregate engine wants to know around ``data``: the nearest samples, the nearest Good and the nearest that are not Bad, and losses."""
+
+    before: TagSamples
+    after: TagSamples
+
+
+class SummaryReader:
+    """Reads one tag between ``edges`` (int64, ascending, UTC microseconds; the first and last bound what is read)."""
+
+    def __init__(self, store: Store, tag: Tag, edges: Int64Column) -> None:
+        self._store = store
+        self._tag = tag
+        self._edges = edges
+        self._start, self._end = int(edges[0]), int(edges[-1])
+        self.surroundings = self._surroundings()
+
+    def _surroundings(self) -> Surroundings:
+        before = self._nearest(self._store.sample_before, self._start - 1)
+        after = self._nearest(self._store.sample_after, self._end - 1)
+        first = int(before.time[-1]) if len(before) else self._start - 1
+        last = int(after.time[0]) if len(after) else _EVER
+        begins = begins_of(losses_of(self._store, self._tag.device, first, last))
+        self._begins = begins[(begins >= self._start) & (begins < self._end)]
+        return Surroundings(
+            with_losses(before, begins[(begins > first) & (begins < self._start)]), with_losses(after, begins[(begins >= self._end) & (begins < last)])
+        )
+
+    def _nearest(self, find: Callable[[int, int, QualityRange], SampleBatch], time: int) -> TagSamples:
+        found = find(self._tag.id, time, ANY_QUALITY)
+        parts = [found]
+        for wanted in (USABLE_RANGE, GOOD_RANGE):
+            if len(found) and not wanted[0] <= int(found.quality[0]) <= wanted[1]:
+                found = find(self._tag.id, time, wanted)
+                parts.append(found)
+        together = SampleBatch.concatenate(parts)
+        _, first = np.unique(together.time, return_index=True)
+        return self._columns(together.select(first))
+
+    def samples(self) -> Iterator[TagSamples]:
+        """All samples between the edges, losses among them, piece by piece."""
+        yield from self._read(Ranges(self._edges[:1], self._edges[-1:]))
+
+    def from_samples(self, *, uncertain_as_bad: bool) -> Summaries:
+        """Summaries of the samples, one for each interval and piece."""
+        spans = Ranges(self._edges[:1], self._edges[-1:])
+        return self._joined([self._summarised(part, spans, uncertain_as_bad=uncertain_as_bad) for part in self._read(spans)], uncertain_as_bad)
+
+    def from_roll_ups(self, *, with_extremes: bool = False) -> Summaries:
+        """Summaries with Uncertain as Bad; rows are hours, minutes and what lies between them. ``with_extremes``: where Uncertain samples may hide an
+        extreme, the samples are read."""
+        raw_hours = np.union1d(self._store.due_hours(self._tag.id, self._start, self._end), begin_of(self._begins, HOUR))
+        hours = self._store.hours(self._tag.id, int(begin_of(self._start, HOUR)), self._end)
+        cells = sort_hours(hours.start, raw_hours, self._edges)
+        if with_extremes:
+            hiding = np.isin(cells.whole, hours.start[hours.summaries.uncertain_count > 0])
+            cells = HourCells(cells.whole[~hiding], np.union1d(cells.split, cells.whole[hiding]), cells.raw)
+        minutes = self._minutes(cells.split)
+        uncut, from_split = sort_minutes(cells.split, minutes.start, self._edges)
+        if with_extremes:
+            hiding = uncut & (minutes.summaries.uncertain_count > 0)
+            uncut &= ~hiding
+            from_split = Ranges.union(from_split, Ranges.of_cells(minutes.start[hiding], MINUTE))
+        raw = Ranges.union(from_split, Ranges.of_cells(cells.raw, HOUR)).within(self._start, self._end)
+        parts = [self._of_tag(hours.summaries.select(np.isin(hours.start, cells.whole))), self._of_tag(minutes.summaries.select(uncut))]
+        parts += [self._summarised(part, raw, uncertain_as_bad=True) for part in self._read(raw)]
+        return self._joined(parts, uncertain_as_bad=True)
+
+    def _minutes(self, hours: Int64Column) -> RollUps:
+        spans = Ranges.of_cells(hours, HOUR)
+        found = [self._store.minutes(self._tag.id, start, end) for start, end in zip(spans.start.tolist(), spans.end.tolist(), strict=True)]
+        return RollUps.concatenate([self._store.minutes(self._tag.id, 0, 0), *found])
+
+    def _read(self, spans: Ranges) -> Iterator[TagSamples]:
+        """Samples and losses of the spans, in order, in pieces."""
+        reads = spans.joined(_ONE_READ)
+        for start, end in zip(reads.start.tolist(), reads.end.tolist(), strict=True):
+            since = start
+            for batch in self._store.scan(self._tag.id, start, end):
+                until = int(batch.time[-1]) + 1
+                yield self._piece(batch, spans, since, until)
+                since = until
+            if ((self._begins >= since) & (self._begins < end)).any():
+                yield self._piece(SampleBatch.empty(), spans, since, end)
+
+    def _piece(self, batch: SampleBatch, spans: Ranges, since: int, until: int) -> TagSamples:
+        samples = with_losses(self._columns(batch), self._begins[(self._begins >= since) & (self._begins < until)])
+        return samples.select(spans.contain(samples.time))
+
+    def _summarised(self, samples: TagSamples, spans: Ranges, *, uncertain_as_bad: bool) -> Summaries:
+        """One row for each interval, and none across a border of the spans: between two of them lies what was rolled up."""
+        if not len(samples):
+            return summarise(samples, np.array([0, 1]), uncertain_as_bad=uncertain_as_bad)
+        first, behind = int(samples.time[0]), int(samples.time[-1]) + 1
+        edges = np.unique(np.concatenate([self._edges, spans.start, spans.end, [first, behind]]))
+        return summarise(samples, edges[(edges >= first) & (edges <= behind)], uncertain_as_bad=uncertain_as_bad)
+
+    def _joined(self, parts: list[Summaries], uncertain_as_bad: bool) -> Summaries:
+        nothing = summarise(TagSamples.empty(self._tag.is_stepped), np.array([0, 1]), uncertain_as_bad=uncertain_as_bad)
+        rows = Summaries.concatenate([nothing, *parts])
+        rows = rows.select(rows.filled)
+        return rows.select(np.argsort(rows.first_time, kind="stable"))
+
+    def _of_tag(self, rows: Summaries) -> Summaries:
+        return replace(rows, stepped=self._tag.is_stepped)
+
+    def _columns(self, batch: SampleBatch) -> TagSamples:
+        return TagSamples(batch.time, batch.value, batch.quality, self._tag.is_stepped)
