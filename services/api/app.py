@@ -17,10 +17,10 @@ from services.api.config import ApiConfig
 from services.api.live_hub import LiveHub
 from services.api.middleware import Requests
 from services.api.problems import add_problem_handlers
-from services.api.routes import commands, devices, edits, health, live, records, samples, snapshot, stream, tags, token
+from services.api.routes import commands, devices, edits, export, health, live, processed, records, samples, snapshot, stream, tags, token
 from services.api.state import ApiState
 from services.bus import Bus
-from services.retrieval import History
+from services.retrieval import History, Processed
 from services.store import Store
 
 _log = logging.getLogger(__name__)
@@ -53,11 +53,11 @@ def create_app(config: ApiConfig, site: Site, store: Store, bus: Bus, registry: 
         redoc_url=None,
         openapi_url="/openapi.json" if config.serve_docs else None,
     )
-    app.state.monazite = ApiState(config, site, store, History(store), bus, hub)
+    app.state.monazite = ApiState(config, site, store, History(store), Processed(store), bus, hub, asyncio.Semaphore(export.AT_ONCE))
     app.state.authentication = Authentication(store, config.data, config.token_lifetime, registry)
     app.state.registry = registry
     api = APIRouter(prefix="/api/v1")
-    for module in (token, tags, snapshot, samples, edits, live, stream, devices, commands, records):
+    for module in (token, tags, snapshot, samples, processed, export, edits, live, stream, devices, commands, records):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(health.router)

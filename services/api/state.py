@@ -1,5 +1,6 @@
 """What the routes share: made once, when the app is."""
 
+import asyncio
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -10,7 +11,7 @@ from services.api.config import ApiConfig
 from services.api.live_hub import LiveHub
 from services.api.problems import ApiProblem
 from services.bus import Bus
-from services.retrieval import History
+from services.retrieval import History, Processed
 from services.store import Store
 
 
@@ -20,8 +21,10 @@ class ApiState:
     site: Site
     store: Store
     history: History
+    processed: Processed
     bus: Bus
     hub: LiveHub
+    exports: asyncio.Semaphore
 
 
 def state_of(request: Request) -> ApiState:

@@ -4,7 +4,7 @@ The columns are tag, unit, time, value and quality. Numbers and texts are tables
 """
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from itertools import pairwise
 from typing import Any, Final, Protocol
 
@@ -179,7 +179,7 @@ class _Json:
 _WRITERS: Final[dict[str, type[_Csv] | type[_Arrow] | type[_Parquet] | type[_Json]]] = {CSV: _Csv, ARROW: _Arrow, PARQUET: _Parquet, JSON: _Json}
 
 
-def pieces(kind: str, rows: Iterable[tuple[Tag, Batch]], *, is_text: bool) -> Iterator[bytes]:
+def pieces(kind: str, rows: Iterable[tuple[Tag, Batch]], *, is_text: bool) -> Generator[bytes]:
     """A table as ``kind``, piece by piece; a failure of ``rows`` ends it where it is, and it is not whole."""
     schema = schema_of(is_text=is_text)
     writer: _Writer = _WRITERS[kind](schema)

@@ -22,7 +22,7 @@ from nats.js import JetStreamContext
 from prometheus_client import CollectorRegistry
 
 from plant import times
-from plant.batch import Batch, SampleBatch, TextBatch
+from plant.batch import Batch, Int32Column, SampleBatch, TextBatch
 from plant.current_values import CurrentValues
 from plant.envelope import Envelope, unseal
 from plant.errors import CorruptBatch, StoreUnavailable, Unstorable
@@ -32,15 +32,20 @@ from plant.tag_index import TagIndex
 from services.bus import BUS_ERRORS, Bus, provision, subjects
 from services.bus.streams import ACKNOWLEDGE_WITHIN
 from services.historian.delivery import Stopped, acknowledge, fetch, keep_in_hand, pause
+from services.historian.editing import Editing
 from services.historian.journal import Journal
 from services.historian.ledger import PositionLedger
 from services.historian.metrics import HistorianMetrics
 from services.historian.quarantine import Quarantine
+from services.historian.upkeep import Upkeep
 from services.store import Commit, CommitReport, Store, check_storable
 
 _log = logging.getLogger(__name__)
 
 _MESSAGES_A_COMMIT: Final = 256
+_BEHIND: Final = 4 * _MESSAGES_A_COMMIT
+"""Messages left in the stream from which commits are behind."""
+
 _WATCH_PERIOD: Final = 10.0
 _TRIES: Final = 3
 _RETRY_STORE_AFTER: Final = 0.5
@@ -69,6 +74,7 @@ class Historian:
         self._ledger = PositionLedger({})
         self._quarantine = Quarantine(bus, self._metrics)
         self._store_is_up = True
+        self._is_behind = False
         self._stop = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -88,6 +94,8 @@ class Historian:
             group.create_task(self._save_snapshots(stop))
             group.create_task(self._watch_streams(stop))
             group.create_task(self._drain(stop))
+            group.create_task(Upkeep(self._store, self._site, self._metrics, lambda: self._is_behind).run(stop))
+            group.create_task(self._serve_edits(stop))
 
     async def _prepare(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -105,6 +113,15 @@ class Historian:
                 _log.info("store: %s", ", ".join(f"{key} {value}" for key, value in self._store.features.items()))
                 return
 
+    async def _serve_edits(self, stop: asyncio.Event) -> None:
+        subscriptions = await Editing(self._store, self._bus, self._metrics, self._current.update, self._changed).serve()
+        await stop.wait()
+        for subscription in subscriptions:
+            await subscription.unsubscribe()
+
+    def _changed(self, tag_ids: Int32Column, start: int, end: int) -> None:
+        """History is another now in ``[start, end)``."""
+
     async def _drain(self, stop: asyncio.Event) -> None:
         subscription = await self._bus.streams.pull_subscribe_bind(subjects.HISTORIAN, subjects.SAMPLES_STREAM)
         await self._wait_for_orphans(subscription)
@@ -117,6 +134,7 @@ class Historian:
                     _log.warning("stopped while the store took no commits: %d batches stay in the stream for the next historian", len(messages))
                     return
                 self._metrics.backlog.set(messages[-1].metadata.num_pending)
+                self._is_behind = messages[-1].metadata.num_pending > _BEHIND
 
     async def _wait_for_orphans(self, subscription: JetStreamContext.PullSubscription) -> None:
         try:

@@ -28,5 +28,11 @@ class HistorianMetrics:
         )
         self.backlog = Gauge("monazite_ingest_queue_depth", "Batches in the stream that are not committed yet.", registry=registry)
         self.gaps = Counter("monazite_gaps", "Rows added to the loss ledger.", ("cause",), registry=registry)
+        self.rolled_up = Counter("monazite_roll_up_hours", "Hours of tags that were rolled up.", registry=registry)
+        self.roll_up_lag = Gauge("monazite_rollup_lag_seconds", "Age of the oldest hour that is over and not rolled up.", registry=registry)
+        self.roll_up_duration = Histogram(
+            "monazite_roll_up_duration_seconds", "Some hundred hours of tags rolled up.", registry=registry, buckets=(0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
+        )
+        self.thinned = Counter("monazite_samples_thinned", "Stored samples that the swinging door left out.", registry=registry)
         self.edits = Counter("monazite_history_edits", "Edits and deletions of history, by what came of them.", ("result",), registry=registry)
         self.storage_up = Gauge("monazite_storage_up", "1 while the store takes commits.", registry=registry)

@@ -6,10 +6,13 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.quality import Quality, is_bad
 from plant.tag import Tag
+from services.retrieval.as_known import as_known
 from services.retrieval.interpolation import value_at
 from services.retrieval.losses import is_inside, losses_of
 from services.store import Store
@@ -45,17 +48,20 @@ class History:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def page(self, tag: Tag, start: int, end: int, limit: int, *, cursor: str | None = None, bounds: bool = False) -> Page:
+    def page(self, tag: Tag, start: int, end: int, limit: int, *, cursor: str | None = None, bounds: bool = False, known_at: int | None = None) -> Page:
         """Samples with ``start <= time < end``, at most ``limit``.
 
         With ``bounds`` the newest sample before ``start`` stands before the first page, and the oldest at or after ``end`` behind the last, if there
         are any. A (tag, time) is one sample, so that a page that begins behind the last time of the page before loses and doubles nothing.
 
+        ``known_at`` (UTC microseconds): history as it was before what was changed by hand, or replaced by another value, since then. What came late
+        by itself was no change, and is there.
+
         Raises:
             BadCursor: ``cursor`` is not one of ours, or one of another tag.
         """
         first = start if cursor is None else _time_behind(cursor, tag)
-        batch = self._range(tag, max(first, start), end, limit)
+        batch = self._range(tag, max(first, start), end, limit) if known_at is None else self._as_known(tag, max(first, start), end, limit, known_at)
         following = _cursor(tag, int(batch.time[-1])) if len(batch) == limit else None
         if bounds and cursor is None:
             batch = _joined(self._before(tag, start - 1), batch)
@@ -87,6 +93,14 @@ class History:
         if int(text.time[0]) < time and is_inside(losses_of(self._store, tag.device, int(text.time[0]), time), time):
             quality = Quality.UNCERTAIN_NO_COMMUNICATION_LAST_USABLE_VALUE
         return PointValue(time, str(text.value[0]), quality)
+
+    def _as_known(self, tag: Tag, start: int, end: int, limit: int, known_at: int) -> Batch:
+        revisions = self._store.revisions(tag.id, start, end, known_at)
+        # Some of what is there now was not there then: as many more are read, so that a page is full.
+        now = self._range(tag, start, end, limit + len(revisions))
+        whole_until = end if len(now) < limit + len(revisions) else int(now.time[-1]) + 1
+        then = as_known(now, revisions)
+        return then.select(np.flatnonzero(then.time < whole_until)[:limit])
 
     def _range(self, tag: Tag, start: int, end: int, limit: int) -> Batch:
         return self._store.texts(tag.id, start, end, limit) if tag.data_type.is_text else self._store.samples(tag.id, start, end, limit)

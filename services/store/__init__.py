@@ -15,9 +15,10 @@ from services.store.interface import (
     Store,
 )
 from services.store.opening import open_store
-from services.store.rows import check_event, check_storable
+from services.store.rows import FIRST_TIME, check_event, check_storable
 
 __all__ = [
+    "FIRST_TIME",
     "HOUR",
     "MINUTE",
     "Account",

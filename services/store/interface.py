@@ -13,8 +13,9 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from plant.aggregates import Summaries
+from plant.aggregates import Summaries, TagSamples, summarise
 from plant.batch import Float64Column, Int16Column, Int32Column, Int64Column, SampleBatch, TextBatch, TextColumn
+from plant.compression_report import CompressionReport
 from plant.edit import EditMode
 from plant.event import Event
 from plant.ledger import Gap, Position
@@ -129,8 +130,13 @@ class RollUps:
         return len(self.tag_id)
 
     @staticmethod
+    def empty(*, stepped: bool = False) -> "RollUps":
+        nothing = summarise(TagSamples.empty(stepped), np.array([0, 1], np.int64))
+        return RollUps(np.empty(0, np.int32), np.empty(0, np.int64), nothing.select(slice(0, 0)))
+
+    @staticmethod
     def concatenate(parts: Sequence["RollUps"]) -> "RollUps":
-        """At least one part; none of their rows is another's."""
+        """At least one part, all of stepped tags or all of continuous ones; none of their rows is another's."""
         return RollUps(
             np.concatenate([part.tag_id for part in parts]),
             np.concatenate([part.start for part in parts]),
@@ -252,9 +258,13 @@ class Store(Protocol):
         """Hours with ``start <= begin < end``; an hour without a row that is not due has no samples."""
         ...
 
-    def thin(self, samples: SampleBatch, done: DueHours) -> None:
-        """Removes samples that the swinging door leaves out (no revisions: their values are kept within the tag's deviation) and remembers that the
-        hours ``done`` were thinned, in one transaction. The hours stay due, in the caller's hands."""
+    def thin(self, samples: SampleBatch, done: DueHours, reports: Sequence[CompressionReport]) -> None:
+        """Removes samples that the swinging door leaves out (no revisions: their values are kept within the tag's deviation), remembers that the
+        hours ``done`` were thinned, and adds the reports to those of before, in one transaction. The hours stay due, in the caller's hands."""
+        ...
+
+    def compression(self, tag_id: int) -> CompressionReport | None:
+        """What thinning did to a tag so far; ``None`` if it was never thinned."""
         ...
 
     def drop_before(self, time: int) -> Sequence[str]:

@@ -10,8 +10,9 @@ from plant.quality import quality_name
 from services.api.auth import CurrentUser
 from services.api.columns import accepted, columns_of, json_response, shown, table_response
 from services.api.state import state_of, tag_named
-from services.api.tables import JSON
+from services.api.tables import JSON, quality_names, time_texts
 from services.api.time_range import parsed, time_range
+from services.store import FIRST_TIME
 
 router = APIRouter(tags=["history"])
 
@@ -28,12 +29,14 @@ async def get_samples(
     limit: Annotated[int, Query(ge=1, le=_MOST)] = 1000,
     bounds: Annotated[bool, Query(description="also the sample before from and the one at or after to")] = False,
     cursor: Annotated[str | None, Query(max_length=50)] = None,
+    known_at: Annotated[str | None, Query(max_length=50, description="history as it was known then: without what was changed since")] = None,
 ) -> Response:
     """Raw samples, oldest first; ``next`` is the cursor of the next page. JSON, CSV, Arrow or Parquet, as ``Accept`` says."""
     state = state_of(request)
     tag = tag_named(state, name)
     first, last = time_range(start, end)
-    page = await asyncio.to_thread(state.history.page, tag, first, last, limit, cursor=cursor, bounds=bounds)
+    known = None if known_at is None else parsed(known_at, "known_at")
+    page = await asyncio.to_thread(state.history.page, tag, first, last, limit, cursor=cursor, bounds=bounds, known_at=known)
     kind = accepted(request)
     if kind != JSON:
         return table_response(kind, tag, page.batch, page.next)
@@ -56,3 +59,48 @@ async def get_value_at(
         "quality": quality_name(point.quality),
     }
     return json_response(answer)
+
+
+@router.get("/tags/{name}/revisions")
+async def get_revisions(
+    request: Request,
+    user: CurrentUser,
+    name: str,
+    start: Annotated[str, Query(alias="from", max_length=50)] = "-24h",
+    end: Annotated[str, Query(alias="to", max_length=50, description="not included")] = "now",
+    since: Annotated[str | None, Query(max_length=50, description="only changes made after this time")] = None,
+) -> Response:
+    """What was changed in the samples of a span, in the order of the changes: old and new, who, when and why; null where there was no sample, or is none."""
+    state = state_of(request)
+    tag = tag_named(state, name)
+    first, last = time_range(start, end)
+    changed_after = FIRST_TIME if since is None else parsed(since, "since")
+    found = await asyncio.to_thread(state.store.revisions, tag.id, first, last, changed_after)
+    items = [
+        {
+            "time": time,
+            "revised_at": revised_at,
+            "old": _side(was, old_value, old_quality),
+            "new": _side(is_now, new_value, new_quality),
+            "user": who,
+            "reason": why,
+        }
+        for time, revised_at, was, old_value, old_quality, is_now, new_value, new_quality, who, why in zip(
+            time_texts(found.time).tolist(),
+            time_texts(found.revised_at).tolist(),
+            found.was.tolist(),
+            found.old_value.tolist(),
+            quality_names(found.old_quality),
+            found.is_now.tolist(),
+            found.new_value.tolist(),
+            quality_names(found.new_quality),
+            found.user.tolist(),
+            found.reason.tolist(),
+            strict=True,
+        )
+    ]
+    return json_response({"tag": tag.name, "unit": tag.engineering_unit, "items": items})
+
+
+def _side(is_there: bool, value: float | str, quality: str) -> dict[str, Any] | None:
+    return {"value": shown(value), "quality": quality} if is_there else None

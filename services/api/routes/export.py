@@ -1,0 +1,64 @@
+"""Whole histories in one answer of any length, made while it is sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Generator, Iterator
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+
+from plant.batch import Batch
+from plant.tag import Tag
+from services.api.auth import CurrentUser
+from services.api.columns import accepted, media_type_of
+from services.api.problems import ApiProblem
+from services.api.state import state_of, tags_wanted
+from services.api.tables import pieces
+from services.api.time_range import time_range
+from services.store import Store
+
+router = APIRouter(tags=["history"])
+
+AT_ONCE: Final = 2
+"""Exports that are made at the same time; each holds a connection to the store for as long as its client reads."""
+
+
+@router.get("/export")
+async def export(
+    request: Request,
+    user: CurrentUser,
+    tag: Annotated[list[str] | None, Query(max_length=1000)] = None,
+    prefix: Annotated[str | None, Query(max_length=200)] = None,
+    start: Annotated[str, Query(alias="from", max_length=50)] = "-1h",
+    end: Annotated[str, Query(alias="to", max_length=50, description="not included")] = "now",
+) -> StreamingResponse:
+    """All samples of the tags named by ``tag`` or ``prefix``, tag after tag, oldest first, as ``Accept`` says. Numbers and texts do not go into one table:
+    ask for them apart. An answer that ends before its end was cut off: the store went away while it was sent."""
+    state = state_of(request)
+    tags = tags_wanted(state, tag or [], prefix)
+    first, last = time_range(start, end)
+    kinds = {each.data_type.is_text for each in tags}
+    if len(kinds) != 1:
+        detail = "there are numbers and texts among the tags; ask for each kind apart" if kinds else "no tag has this prefix"
+        raise ApiProblem(422 if kinds else 404, detail)
+    if state.exports.locked():
+        raise ApiProblem(429, f"{AT_ONCE} exports are under way already; try again when one has ended", {"Retry-After": "10"})
+    kind = accepted(request)
+    table = pieces(kind, _rows(state.store, tags, first, last), is_text=kinds.pop())
+    return StreamingResponse(_sent(table, state.exports), media_type=media_type_of(kind))
+
+
+async def _sent(table: Generator[bytes], exports: asyncio.Semaphore) -> AsyncIterator[bytes]:
+    """Made in a thread, piece by piece; a client that goes away ends it."""
+    async with exports:
+        try:
+            while (piece := await asyncio.to_thread(next, table, None)) is not None:
+                yield piece
+        finally:
+            table.close()
+
+
+def _rows(store: Store, tags: list[Tag], start: int, end: int) -> Iterator[tuple[Tag, Batch]]:
+    for tag in tags:
+        for batch in store.scan_texts(tag.id, start, end) if tag.data_type.is_text else store.scan(tag.id, start, end):
+            yield tag, batch

@@ -1,0 +1,143 @@
+"""Hours that are over: thinned where a tag asks for it, and rolled up.
+
+Rules:
+
+1. An hour is rolled up some minutes after its end, and again when something in it is changed; until then questions read its samples.
+2. An hour is thinned once: what comes after that is kept whole, so that errors do not add up (docs/decisions/0015-swinging-door.md).
+3. What is rolled up is what is stored, so that a roll-up answers as the samples do.
+4. Hours of tags that the site does not have stay due: nobody knows whether such a tag is stepped.
+5. While commits are behind, upkeep waits: what is still in the stream belongs into the hours that it would roll up.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from plant import times
+from plant.aggregates import Summaries, TagSamples, merge, summarise
+from plant.batch import Int64Column, SampleBatch
+from plant.compression_report import CompressionReport, compression_reports
+from plant.errors import StoreUnavailable
+from plant.site import Site
+from plant.swinging_door import SwingingDoor
+from plant.tag import Tag
+from services.historian.delivery import pause
+from services.historian.metrics import HistorianMetrics
+from services.store import HOUR, MINUTE, DueHours, RollUps, Store
+
+_log = logging.getLogger(__name__)
+
+Mask = npt.NDArray[np.bool_]
+
+LATENESS: Final = 5 * MINUTE
+"""How long after its end an hour is left to what is late."""
+
+MINUTES_FROM: Final = 600
+"""Samples in an hour from which its minutes are kept: with fewer, reading the samples costs as little."""
+
+_HOURS_A_PIECE: Final = 256
+_PERIOD: Final = 5.0
+
+
+class Upkeep:
+    """Keeps the roll-ups of ``store`` up to its samples. ``is_behind`` says whether commits are."""
+
+    def __init__(self, store: Store, site: Site, metrics: HistorianMetrics, is_behind: Callable[[], bool]) -> None:
+        self._store = store
+        self._tags = {tag.id: tag for tag in site.tags}
+        self._doors = SwingingDoor(site.tags)
+        self._thinned_ids = np.array([tag.id for tag in site.tags if tag.compression_deviation is not None and not tag.is_stepped], np.int32)
+        self._metrics = metrics
+        self._is_behind = is_behind
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            is_more = False
+            if not self._is_behind():
+                try:
+                    is_more = await asyncio.to_thread(self.keep_up, times.now())
+                except StoreUnavailable as error:
+                    _log.debug("roll-ups wait for the store: %s", error)
+            await pause(stop, 0.01 if is_more else _PERIOD)
+
+    def keep_up(self, now: int) -> bool:
+        """Rolls up some of the hours that were over at ``now`` (UTC microseconds); whether there may be more. Blocks."""
+        begun = time.monotonic()
+        due = self._store.take_due(now - LATENESS, _HOURS_A_PIECE)
+        self._metrics.roll_up_lag.set(max(0, now - int(due.hour.min()) - HOUR) / times.MICROSECONDS if len(due) else 0)
+        if not len(due):
+            return False
+        self._thin(due)
+        for is_stepped in (False, True):
+            self._roll_up(_select(due, self._are(due, lambda tag: not tag.data_type.is_text and tag.is_stepped is is_stepped)))
+        texts = _select(due, self._are(due, lambda tag: tag.data_type.is_text))
+        if len(texts):
+            self._store.save_roll_ups(RollUps.empty(), RollUps.empty(), texts)
+        self._metrics.roll_up_duration.observe(time.monotonic() - begun)
+        self._metrics.rolled_up.inc(len(due))
+        return len(due) == _HOURS_A_PIECE
+
+    def _are(self, due: DueHours, wanted: Callable[[Tag], bool]) -> Mask:
+        return np.array([(tag := self._tags.get(tag_id)) is not None and wanted(tag) for tag_id in due.tag_id.tolist()], np.bool_)
+
+    def _roll_up(self, due: DueHours) -> None:
+        minutes: list[RollUps] = []
+        hours: list[RollUps] = []
+        for tag_id, begins in _by_tag(due):
+            for start, end in _spans(begins):
+                of_minutes, of_hours = rolled_up(self._tags[tag_id], self._samples(tag_id, start, end), np.arange(start, end + 1, HOUR, dtype=np.int64))
+                minutes.append(of_minutes)
+                hours.append(of_hours)
+        if len(due):
+            self._store.save_roll_ups(RollUps.concatenate(minutes), RollUps.concatenate(hours), due)
+
+    def _thin(self, due: DueHours) -> None:
+        fresh = _select(due, np.isin(due.tag_id, self._thinned_ids) & ~due.thinned)
+        if not len(fresh):
+            return
+        parts = [self._samples(tag_id, start, end) for tag_id, begins in _by_tag(fresh) for start, end in _spans(begins)]
+        batch = SampleBatch.concatenate(parts)
+        kept = self._doors.thin(batch)
+        reports: Sequence[CompressionReport] = compression_reports(batch, kept)
+        self._store.thin(batch.select(~kept), fresh, reports)
+        self._metrics.thinned.inc(len(batch) - int(kept.sum()))
+
+    def _samples(self, tag_id: int, start: int, end: int) -> SampleBatch:
+        return SampleBatch.concatenate(list(self._store.scan(tag_id, start, end)))
+
+
+def rolled_up(tag: Tag, batch: SampleBatch, hour_edges: Int64Column) -> tuple[RollUps, RollUps]:
+    """Minutes and hours of a tag's samples, in order of time, between ``hour_edges`` (int64, each an hour later than the one before)."""
+    samples = TagSamples(batch.time, batch.value, batch.quality, tag.is_stepped)
+    minute_edges = np.arange(int(hour_edges[0]), int(hour_edges[-1]) + 1, MINUTE, dtype=np.int64)
+    minutes = summarise(samples, minute_edges)
+    hours = merge(minutes, hour_edges)
+    counts = hours.good_count + hours.uncertain_count + hours.bad_count
+    kept = minutes.filled & np.repeat(counts >= MINUTES_FROM, HOUR // MINUTE)
+    return _of_tag(tag, minute_edges[:-1], minutes, kept), _of_tag(tag, hour_edges[:-1], hours, hours.filled)
+
+
+def _of_tag(tag: Tag, starts: Int64Column, summaries: Summaries, kept: Mask) -> RollUps:
+    return RollUps(np.full(int(kept.sum()), tag.id, np.int32), starts[kept], summaries.select(kept))
+
+
+def _select(due: DueHours, rows: Mask) -> DueHours:
+    return DueHours(due.tag_id[rows], due.hour[rows], due.thinned[rows])
+
+
+def _by_tag(due: DueHours) -> Iterator[tuple[int, Int64Column]]:
+    """Begins of the hours of each tag, ascending."""
+    for tag_id in np.unique(due.tag_id).tolist():
+        yield tag_id, np.sort(due.hour[due.tag_id == tag_id])
+
+
+def _spans(begins: Int64Column) -> Iterator[tuple[int, int]]:
+    """Start and end of each run of hours that follow one another."""
+    breaks = np.flatnonzero(np.diff(begins) != HOUR) + 1
+    for run in np.split(begins, breaks):
+        yield int(run[0]), int(run[-1]) + HOUR
