@@ -13,6 +13,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, auto
 from typing import Final
 
 import numpy as np
@@ -44,12 +45,19 @@ _HOURS_A_PIECE: Final = 256
 _PERIOD: Final = 5.0
 
 
+class _Kind(Enum):
+    CONTINUOUS = auto()
+    STEPPED = auto()
+    TEXT = auto()
+
+
 class Upkeep:
     """Keeps the roll-ups of ``store`` up to its samples. ``is_behind`` says whether commits are."""
 
     def __init__(self, store: Store, site: Site, metrics: HistorianMetrics, is_behind: Callable[[], bool]) -> None:
         self._store = store
         self._tags = {tag.id: tag for tag in site.tags}
+        self._kinds = {tag.id: _Kind.TEXT if tag.data_type.is_text else _Kind.STEPPED if tag.is_stepped else _Kind.CONTINUOUS for tag in site.tags}
         self._doors = SwingingDoor(site.tags)
         self._thinned_ids = np.array([tag.id for tag in site.tags if tag.compression_deviation is not None and not tag.is_stepped], np.int32)
         self._metrics = metrics
@@ -73,17 +81,17 @@ class Upkeep:
         if not len(due):
             return False
         self._thin(due)
-        for is_stepped in (False, True):
-            self._roll_up(_select(due, self._are(due, lambda tag: not tag.data_type.is_text and tag.is_stepped is is_stepped)))
-        texts = _select(due, self._are(due, lambda tag: tag.data_type.is_text))
+        self._roll_up(self._of_kind(due, _Kind.CONTINUOUS))
+        self._roll_up(self._of_kind(due, _Kind.STEPPED))
+        texts = self._of_kind(due, _Kind.TEXT)
         if len(texts):
             self._store.save_roll_ups(RollUps.empty(), RollUps.empty(), texts)
         self._metrics.roll_up_duration.observe(time.monotonic() - begun)
         self._metrics.rolled_up.inc(len(due))
         return len(due) == _HOURS_A_PIECE
 
-    def _are(self, due: DueHours, wanted: Callable[[Tag], bool]) -> Mask:
-        return np.array([(tag := self._tags.get(tag_id)) is not None and wanted(tag) for tag_id in due.tag_id.tolist()], np.bool_)
+    def _of_kind(self, due: DueHours, kind: _Kind) -> DueHours:
+        return _select(due, np.array([self._kinds.get(tag_id) is kind for tag_id in due.tag_id.tolist()], np.bool_))
 
     def _roll_up(self, due: DueHours) -> None:
         minutes: list[RollUps] = []
