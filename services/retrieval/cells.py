@@ -92,8 +92,9 @@ def sort_hours(rolled_up: Int64Column, raw: Int64Column, edges: Int64Column) -> 
 
 
 def sort_minutes(split: Int64Column, rolled_up: Int64Column, edges: Int64Column) -> tuple[Mask, Ranges]:
-    """Which of the minutes ``rolled_up`` (begins) of the hours ``split`` are answered by their roll-up, and what is to be read as samples: the other
-    minutes, and hours of which no minutes were kept."""
+    """Which of the minutes ``rolled_up`` (begins) of the hours ``split`` are answered by their roll-up, and what is to be read as samples: minutes that
+    are cut, and hours of which no minutes were kept. Minutes before the first and behind the last edge are neither."""
     has_minutes = np.isin(split, begin_of(rolled_up, HOUR))
-    uncut = edges_inside(rolled_up, MINUTE, edges) == 0
-    return uncut, Ranges.union(Ranges.of_cells(split[~has_minutes], HOUR), Ranges.of_cells(rolled_up[~uncut], MINUTE))
+    is_cut = edges_inside(rolled_up, MINUTE, edges) > 0
+    is_asked_for = (rolled_up >= edges[0]) & (rolled_up + MINUTE <= edges[-1])
+    return ~is_cut & is_asked_for, Ranges.union(Ranges.of_cells(split[~has_minutes], HOUR), Ranges.of_cells(rolled_up[is_cut], MINUTE))

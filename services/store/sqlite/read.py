@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from plant.batch import SampleBatch, TextBatch, TextColumn
+from plant.quality import ANY_QUALITY, QualityRange
 from services.store.interface import Revisions
 from services.store.sqlite.columns import floats_of
 from services.store.sqlite.month_files import MonthFiles, MonthGone
@@ -16,8 +17,8 @@ from services.store.sqlite.months import month_of
 ROWS_A_BATCH: Final = 16_384
 
 _BOUNDS: Final = "tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT ?"
-_BEFORE: Final = "tag_id = ? AND ts <= ? ORDER BY ts DESC LIMIT 1"
-_AFTER: Final = "tag_id = ? AND ts > ? ORDER BY ts LIMIT 1"
+_BEFORE: Final = "tag_id = ? AND ts <= ? AND quality BETWEEN ? AND ? ORDER BY ts DESC LIMIT 1"
+_AFTER: Final = "tag_id = ? AND ts > ? AND quality BETWEEN ? AND ? ORDER BY ts LIMIT 1"
 _REVISIONS: Final = (
     "SELECT ts, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason "
     "FROM sample_revision WHERE tag_id = ? AND ts >= ? AND ts < ? AND revised_at > ? ORDER BY id"
@@ -52,22 +53,22 @@ def scan(files: MonthFiles, kind: Kind[BatchT], tag_id: int, start: int, end: in
             yield from batches
 
 
-def before(files: MonthFiles, kind: Kind[BatchT], tag_id: int, time: int) -> list[BatchT]:
-    """The newest sample at or before ``time``, if there is one."""
+def before(files: MonthFiles, kind: Kind[BatchT], tag_id: int, time: int, quality: QualityRange = ANY_QUALITY) -> list[BatchT]:
+    """The newest sample at or before ``time`` of a quality in this range, if there is one."""
     first = month_of(time)
-    return _first(files, kind, tag_id, _BEFORE, time, [month for month in reversed(files.existing()) if month <= first])
+    return _first(files, kind, _BEFORE, (tag_id, time, *quality), [month for month in reversed(files.existing()) if month <= first])
 
 
-def after(files: MonthFiles, kind: Kind[BatchT], tag_id: int, time: int) -> list[BatchT]:
-    """The oldest sample after ``time``, if there is one."""
+def after(files: MonthFiles, kind: Kind[BatchT], tag_id: int, time: int, quality: QualityRange = ANY_QUALITY) -> list[BatchT]:
+    """The oldest sample after ``time`` of a quality in this range, if there is one."""
     first = month_of(time)
-    return _first(files, kind, tag_id, _AFTER, time, [month for month in files.existing() if month >= first])
+    return _first(files, kind, _AFTER, (tag_id, time, *quality), [month for month in files.existing() if month >= first])
 
 
-def _first(files: MonthFiles, kind: Kind[BatchT], tag_id: int, condition: str, time: int, months: list[int]) -> list[BatchT]:
+def _first(files: MonthFiles, kind: Kind[BatchT], condition: str, wanted: tuple[int, ...], months: list[int]) -> list[BatchT]:
     for month in months:
         with suppress(MonthGone), files.reading(month) as connection:
-            found = list(kind(connection, tag_id, condition, (tag_id, time), 1))
+            found = list(kind(connection, wanted[0], condition, wanted, 1))
             if found:
                 return found
     return []

@@ -16,6 +16,7 @@ from plant.batch import Int64Column, SampleBatch, TextBatch
 from plant.errors import ConfigurationError, Problem, Unstorable
 from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
+from plant.quality import ANY_QUALITY, QualityRange
 from plant.tag import Tag
 from services.store.interface import Account, Authorship, Commit, CommitReport, DueHours, Edit, EditReport, Revisions, RollUps
 from services.store.metadata import Metadata
@@ -109,11 +110,11 @@ class SqliteStore:
     def texts(self, tag_id: int, start: int, end: int, limit: int) -> TextBatch:
         return TextBatch.concatenate(read.between(self._history, texts_from, tag_id, start, end, limit))
 
-    def sample_before(self, tag_id: int, time: int) -> SampleBatch:
-        return SampleBatch.concatenate(read.before(self._history, samples_from, tag_id, time))
+    def sample_before(self, tag_id: int, time: int, quality: QualityRange = ANY_QUALITY) -> SampleBatch:
+        return SampleBatch.concatenate(read.before(self._history, samples_from, tag_id, time, quality))
 
-    def sample_after(self, tag_id: int, time: int) -> SampleBatch:
-        return SampleBatch.concatenate(read.after(self._history, samples_from, tag_id, time))
+    def sample_after(self, tag_id: int, time: int, quality: QualityRange = ANY_QUALITY) -> SampleBatch:
+        return SampleBatch.concatenate(read.after(self._history, samples_from, tag_id, time, quality))
 
     def text_before(self, tag_id: int, time: int) -> TextBatch:
         return TextBatch.concatenate(read.before(self._history, texts_from, tag_id, time))

@@ -11,7 +11,8 @@ import numpy as np
 
 from plant import times
 from plant.batch import Int64Column, SampleBatch, TextBatch
-from services.store.interface import HOUR, Authorship, CommitReport, Edit, EditMode
+from plant.edit import EditMode
+from services.store.interface import HOUR, Authorship, CommitReport, Edit
 from services.store.sqlite.columns import rows_of
 
 _DIFFERS: Final = "{0}.value IS NOT {1}.value OR {0}.quality <> {1}.quality"
