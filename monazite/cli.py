@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from monazite.browsed_device import device_of
-from monazite.service import EXIT_CONFIGURATION, body_of, run_service
+from monazite.service import EXIT_CONFIGURATION, EXIT_FAILED, body_of, run_service
 from monazite.settings import load_settings
-from plant import ConfigurationError, OpcuaSecurity
+from plant import ConfigurationError, OpcuaSecurity, StoreUnavailable
+from plant.aggregates import AggregateFunction
 from plant.device import MessageSecurity, SecurityPolicy
 
 app = typer.Typer(
@@ -96,6 +97,44 @@ def check(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Site folde
 
 
 @app.command()
+def query(
+    tags: Annotated[list[str], typer.Argument(metavar="TAG…", help="Names of tags.")],
+    start: Annotated[str, typer.Option("--from", help="2026-11-23T04:00:00Z, or an offset from now.")] = "-1h",
+    end: Annotated[str, typer.Option("--to", help="Not included.")] = "now",
+    aggregate: Annotated[AggregateFunction | None, typer.Option(help="OPC UA Part 13 aggregate of each interval.", show_default=False)] = None,
+    interval: Annotated[str, typer.Option(help="10s, 1m, 1h.")] = "1m",
+    form: Annotated[Literal["table", "csv", "json", "arrow", "parquet"], typer.Option("--format")] = "table",
+    plant: Plant = None,
+    data: Data = None,
+    store: Store = None,
+) -> None:
+    """Reads history."""
+    module = importlib.import_module("monazite.query")
+    question = module.Question(tags, start, end, aggregate, interval, form)
+    module.run(load_settings(plant=plant, data=data, store=store), question, sys.stdout.buffer)
+
+
+@app.command()
+def gaps(
+    start: Annotated[str, typer.Option("--from", help="2026-11-23T04:00:00Z, or an offset from now.")] = "-24h",
+    end: Annotated[str, typer.Option("--to", help="Not included.")] = "now",
+    plant: Plant = None,
+    data: Data = None,
+    store: Store = None,
+) -> None:
+    """The loss ledger, reconciled: what should have come, what is stored, what is lost."""
+    typer.echo(importlib.import_module("monazite.gaps").report(load_settings(plant=plant, data=data, store=store), start, end))
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is empty or does not exist.")], data: Data = None, store: Store = None
+) -> None:
+    """Copies a SQLite history while it is written to. To restore, put the files back in its place."""
+    importlib.import_module("monazite.backup").run(load_settings(data=data, store=store), folder)
+
+
+@app.command()
 def browse(
     url: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT/PATH")],
     out: Annotated[Path | None, typer.Option(help="New site folder to write [default: a table on standard output].", show_default=False)] = None,
@@ -130,6 +169,9 @@ def main() -> None:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
         sys.exit(EXIT_CONFIGURATION)
+    except StoreUnavailable as error:
+        typer.echo(f"the store is away: {error}", err=True)
+        sys.exit(EXIT_FAILED)
 
 
 def _service(name: str, **command_line: object) -> None:

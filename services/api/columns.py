@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from plant.batch import Batch, SampleBatch
 from plant.tag import Tag
-from services.api.tables import ARROW, CSV, JSON, PARQUET, pieces, quality_names, time_texts
+from services.retrieval.tables import ARROW, CSV, JSON, PARQUET, pieces, quality_names, time_texts
 
 _KNOWN: Final = (CSV, ARROW, PARQUET)
 
@@ -39,7 +39,7 @@ def columns_of(batch: Batch) -> dict[str, Any]:
 
 
 def table_response(kind: str, tag: Tag, batch: Batch, following: str | None = None) -> Response:
-    """One row a sample (``services.api.tables``). The cursor of the next page, if there is one, is in ``X-Next-Cursor``."""
+    """One row a sample (``services.retrieval.tables``). The cursor of the next page, if there is one, is in ``X-Next-Cursor``."""
     headers = {} if following is None else {"X-Next-Cursor": following}
     body = b"".join(pieces(kind, [(tag, batch)], is_text=not isinstance(batch, SampleBatch)))
     return Response(body, media_type=media_type_of(kind), headers=headers)

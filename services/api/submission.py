@@ -27,7 +27,7 @@ from plant.site import Site
 from plant.site_tags import REACH
 from plant.tag import DataType, Tag
 from services.api.problems import ApiProblem
-from services.api.tables import ARROW, CSV, JSON
+from services.retrieval.tables import ARROW, CSV, JSON
 
 MOST: Final = 20_000
 """Samples of one request."""

@@ -3,5 +3,20 @@
 from services.retrieval.history import BadCursor, History, Page, PointValue
 from services.retrieval.processed import Intervals, Processed
 from services.retrieval.reconciliation import Reconciliation, reconciled
+from services.retrieval.tables import ARROW, CSV, JSON, PARQUET, pieces
 
-__all__ = ["BadCursor", "History", "Intervals", "Page", "PointValue", "Processed", "Reconciliation", "reconciled"]
+__all__ = [
+    "ARROW",
+    "CSV",
+    "JSON",
+    "PARQUET",
+    "BadCursor",
+    "History",
+    "Intervals",
+    "Page",
+    "PointValue",
+    "Processed",
+    "Reconciliation",
+    "pieces",
+    "reconciled",
+]

@@ -11,7 +11,6 @@ from services.api.auth import EngineerUser
 from services.api.problems import ApiProblem
 from services.api.state import ApiState, state_of, tag_named
 from services.api.submission import MOST, Rejection, SampleSubmission, Submitted, submitted
-from services.api.tables import ARROW, CSV, JSON
 from services.api.time_range import time_range
 from services.bus import NoAnswer, NoResponder, subjects
 from services.bus.edit_messages import (
@@ -24,6 +23,7 @@ from services.bus.edit_messages import (
     encode_delete,
     encode_edit,
 )
+from services.retrieval.tables import ARROW, CSV, JSON
 
 router = APIRouter(tags=["history"])
 

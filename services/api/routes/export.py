@@ -13,8 +13,8 @@ from services.api.auth import CurrentUser
 from services.api.columns import accepted, media_type_of
 from services.api.problems import ApiProblem
 from services.api.state import state_of, tags_wanted
-from services.api.tables import pieces
 from services.api.time_range import time_range
+from services.retrieval.tables import pieces
 from services.store import Store
 
 router = APIRouter(tags=["history"])

@@ -15,9 +15,9 @@ from services.api.auth import CurrentUser
 from services.api.columns import accepted, columns_of, json_response, table_response
 from services.api.problems import ApiProblem
 from services.api.state import ApiState, state_of, tag_named, tags_wanted
-from services.api.tables import JSON, quality_names, time_texts
 from services.api.time_range import time_range
 from services.retrieval import Intervals
+from services.retrieval.tables import JSON, quality_names, time_texts
 
 router = APIRouter(tags=["history"])
 

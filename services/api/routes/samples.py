@@ -10,8 +10,8 @@ from plant.quality import quality_name
 from services.api.auth import CurrentUser
 from services.api.columns import accepted, columns_of, json_response, shown, table_response
 from services.api.state import state_of, tag_named
-from services.api.tables import JSON, quality_names, time_texts
 from services.api.time_range import parsed, time_range
+from services.retrieval.tables import JSON, quality_names, time_texts
 from services.store import FIRST_TIME
 
 router = APIRouter(tags=["history"])

@@ -11,7 +11,7 @@ from services.api.columns import accepted, json_response, shown
 from services.api.live_hub import values_of
 from services.api.problems import ApiProblem
 from services.api.state import state_of, tags_wanted
-from services.api.tables import CSV, JSON
+from services.retrieval.tables import CSV, JSON
 
 router = APIRouter(tags=["values"])
 

@@ -14,7 +14,7 @@ from plant import times
 from plant.batch import Batch, TextBatch
 from plant.quality import Quality, quality_name
 from services.api.columns import accepted, columns_of, json_response, shown, table_response
-from services.api.tables import ARROW, CSV, JSON, PARQUET
+from services.retrieval.tables import ARROW, CSV, JSON, PARQUET
 from tests.samples import batch_of, make_tag
 
 T0 = times.parse_time("2026-11-23T04:00:00.000001Z", 0)
