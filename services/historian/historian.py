@@ -36,6 +36,7 @@ from services.historian.journal import Journal
 from services.historian.ledger import PositionLedger
 from services.historian.metrics import HistorianMetrics
 from services.historian.quarantine import Quarantine
+from services.historian.recalculation import Recalculation
 from services.store import Commit, CommitReport, Store, check_storable
 
 _log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Historian:
         self._tags = TagIndex([tag.id for tag in site.tags])
         self._ledger = PositionLedger({})
         self._quarantine = Quarantine(bus, self._metrics)
+        self._recalculation = Recalculation(store, site, self._metrics, self._current.update)
         self._store_is_up = True
         self._stop = asyncio.Event()
 
@@ -84,7 +86,8 @@ class Historian:
         if stop.is_set():
             return
         async with asyncio.TaskGroup() as group:
-            group.create_task(Journal(self._store, self._bus, self._quarantine).run(stop))
+            group.create_task(Journal(self._store, self._bus, self._quarantine, self._recalculation.recovered).run(stop))
+            group.create_task(self._recalculation.run(stop))
             group.create_task(self._save_snapshots(stop))
             group.create_task(self._watch_streams(stop))
             group.create_task(self._drain(stop))
@@ -95,12 +98,14 @@ class Historian:
                 await asyncio.to_thread(self._store.prepare, self._site.tags)
                 self._ledger = PositionLedger(await asyncio.to_thread(self._store.positions))
                 samples, texts = await asyncio.to_thread(self._store.snapshot)
+                changes = await asyncio.to_thread(self._store.input_changes)
             except StoreUnavailable as error:
                 self._store_failed(error)
                 await pause(stop, _RETRY_STORE_AFTER)
             else:
                 self._current.update(samples)
                 self._current.update(texts)
+                self._recalculation.begin(samples, changes, stop)
                 self._metrics.storage_up.set(1)
                 _log.info("store: %s", ", ".join(f"{key} {value}" for key, value in self._store.features.items()))
                 return
@@ -164,15 +169,16 @@ class Historian:
 
         Raises:
             Unstorable: the store will never take it; nothing was written.
-            Stopped: it was told to stop while the store was away; nothing was written.
+            Stopped: it was told to stop while the store was away; what was written comes again and changes nothing.
         """
         commit = _commit_of(received, self._ledger)
         alive = asyncio.create_task(keep_in_hand([one.message for one in received]))
         try:
             report = await self._commit_when_possible(commit)
+            self._committed(commit, report, received)
+            await self._recalculation.committed(commit.samples)
         finally:
             alive.cancel()
-        self._committed(commit, report, received)
         await acknowledge([one.message for one in received])
 
     async def _commit_when_possible(self, commit: Commit) -> CommitReport:

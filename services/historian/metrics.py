@@ -29,3 +29,7 @@ class HistorianMetrics:
         self.backlog = Gauge("monazite_ingest_queue_depth", "Batches in the stream that are not committed yet.", registry=registry)
         self.gaps = Counter("monazite_gaps", "Rows added to the loss ledger.", ("cause",), registry=registry)
         self.storage_up = Gauge("monazite_storage_up", "1 while the store takes commits.", registry=registry)
+        self.recalculations_pending = Gauge(
+            "monazite_recalculation_ranges", "Ranges of changed inputs whose calculated tags are not computed again yet.", registry=registry
+        )
+        self.recalculated = Counter("monazite_recalculated_samples", "Results of calculated tags that follow changed inputs.", ("change",), registry=registry)

@@ -11,15 +11,18 @@ from services.store.interface import (
     Edit,
     EditMode,
     EditReport,
+    InputChange,
     Revisions,
     RollUps,
     Store,
 )
 from services.store.opening import open_store
-from services.store.rows import check_event, check_storable
+from services.store.rows import FIRST_TIME, LAST_TIME, check_event, check_storable
 
 __all__ = [
+    "FIRST_TIME",
     "HOUR",
+    "LAST_TIME",
     "MINUTE",
     "Account",
     "Authorship",
@@ -29,6 +32,7 @@ __all__ = [
     "Edit",
     "EditMode",
     "EditReport",
+    "InputChange",
     "Revisions",
     "RollUps",
     "Store",
