@@ -86,7 +86,7 @@ class Historian:
         if stop.is_set():
             return
         async with asyncio.TaskGroup() as group:
-            group.create_task(Journal(self._store, self._bus, self._quarantine, self._recalculation.recovered).run(stop))
+            group.create_task(Journal(self._store, self._bus, self._quarantine, self._recalculation.told_of).run(stop))
             group.create_task(self._recalculation.run(stop))
             group.create_task(self._save_snapshots(stop))
             group.create_task(self._watch_streams(stop))
@@ -98,14 +98,13 @@ class Historian:
                 await asyncio.to_thread(self._store.prepare, self._site.tags)
                 self._ledger = PositionLedger(await asyncio.to_thread(self._store.positions))
                 samples, texts = await asyncio.to_thread(self._store.snapshot)
-                changes = await asyncio.to_thread(self._store.input_changes)
+                await asyncio.to_thread(self._recalculation.prepare, stop)
             except StoreUnavailable as error:
                 self._store_failed(error)
                 await pause(stop, _RETRY_STORE_AFTER)
             else:
                 self._current.update(samples)
                 self._current.update(texts)
-                self._recalculation.begin(samples, changes, stop)
                 self._metrics.storage_up.set(1)
                 _log.info("store: %s", ", ".join(f"{key} {value}" for key, value in self._store.features.items()))
                 return

@@ -16,14 +16,14 @@ from typing import Final
 
 from plant.batch import SampleBatch
 from plant.errors import StoreUnavailable, Unstorable
-from plant.ledger import Gap
+from plant.ledger import Gap, GapCause
 from plant.site import Site
 from services.historian.delivery import Stopped, pause
 from services.historian.input_changes import InputChanges
 from services.historian.late_inputs import LateInputs
 from services.historian.metrics import HistorianMetrics
 from services.historian.recomputer import Affected, Recomputer
-from services.store import InputChange, Store
+from services.store import FIRST_TIME, LAST_TIME, InputChange, Store
 
 _log = logging.getLogger(__name__)
 
@@ -51,10 +51,18 @@ class Recalculation:
         self._saving = asyncio.Lock()
         self._stop = asyncio.Event()
 
-    def begin(self, current: SampleBatch, kept: Sequence[InputChange], stop: asyncio.Event) -> None:
-        """Before anything else: the newest sample of every tag, and the changes that the historian before this one left."""
+    def prepare(self, stop: asyncio.Event) -> None:
+        """Before anything else: reads the newest sample of every tag, the outages behind them, and the changes that the historian before this one left.
+        Blocks; the store is prepared.
+
+        Raises:
+            StoreUnavailable: it may be called again.
+        """
         self._stop = stop
-        self._late.take(current)
+        kept = self._store.input_changes()
+        self._late.take(self._store.snapshot()[0])
+        for gap in self._store.gaps(max(self._late.oldest, FIRST_TIME), LAST_TIME):
+            self._watch(gap)
         for change in kept:
             if change.tag_id in self._recomputer.inputs:
                 self._pending.add(change)
@@ -68,15 +76,15 @@ class Recalculation:
         """
         await self._due(self._late.take(samples))
 
-    async def recovered(self, gap: Gap) -> None:
-        """After a gap was filled, and before that is acknowledged: what a device kept may come before the first live value, and is not late then.
+    async def told_of(self, gap: Gap) -> None:
+        """After a gap was saved, and before its message is acknowledged. Samples and gaps come in streams of their own, in either order.
 
         Raises:
             Stopped: as ``committed``.
         """
+        self._watch(gap)
         if gap.recovered and gap.end is not None:
-            ids = [tag.id for tag in self._site.tags if tag.device == gap.device]
-            await self._due(self._changes(ids, gap.start, gap.end + 1, by_hand=False))
+            await self._due(self._changes(self._tags_of(gap.device), gap.start, gap.end, by_hand=False))
 
     async def changed(self, tag_ids: Collection[int], start: int, end: int) -> None:
         """After samples of these tags with ``start <= time < end`` were inserted, replaced or deleted by hand. A kill between the two forgets it: where
@@ -115,6 +123,13 @@ class Recalculation:
                     await self._recalculate()
         except Stopped:
             _log.debug("stopped while the store was away: what was recomputed will be looked at once more")
+
+    def _tags_of(self, device: str) -> Sequence[int]:
+        return [tag.id for tag in self._site.tags if tag.device == device]
+
+    def _watch(self, gap: Gap) -> None:
+        if gap.cause is GapCause.LINK_LOST and gap.end is not None:
+            self._late.watch(self._tags_of(gap.device), gap.start, gap.end)
 
     def _changes(self, tag_ids: Collection[int], start: int, end: int, *, by_hand: bool) -> Sequence[InputChange]:
         return [InputChange(tag_id, start, end, by_hand) for tag_id in tag_ids if tag_id in self._recomputer.inputs] if start < end else []

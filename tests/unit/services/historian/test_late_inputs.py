@@ -41,6 +41,27 @@ def test_late_samples_far_apart_are_ranges_of_their_own() -> None:
     ]
 
 
+def test_what_lies_in_an_outage_is_late_until_the_input_is_past_it() -> None:
+    inputs = LateInputs([1, 2])
+    inputs.take(batch_of([(1, 10, 0.0, 0), (2, 10, 0.0, 0)]))
+    inputs.watch([1, 44], 20, 50)
+    assert inputs.take(batch_of([(1, 15, 0.0, 0), (2, 30, 0.0, 0)])) == [], "before the outage, and of an input without one"
+    assert inputs.take(batch_of([(1, 20, 0.0, 0), (1, 49, 0.0, 0), (1, 50, 0.0, 0)])) == [late(20, 50)]
+    inputs.watch([1], 70, 80)
+    assert inputs.take(batch_of([(1, 60, 0.0, 0)])) == [], "the first outage is over"
+    assert inputs.take(batch_of([(1, 75, 0.0, 0)])) == [late(75, 76)]
+
+
+def test_outages_that_an_input_is_not_past_are_watched_together() -> None:
+    inputs = LateInputs([1])
+    assert inputs.oldest < -(10**18)
+    inputs.take(batch_of([(1, 10, 0.0, 0)]))
+    assert inputs.oldest == 10
+    inputs.watch([1], 40, 50)
+    inputs.watch([1], 20, 30)
+    assert inputs.take(batch_of([(1, 25, 0.0, 0), (1, 45, 0.0, 0)])) == [late(25, 46)]
+
+
 def test_other_tags_and_empty_batches_are_passed_over() -> None:
     inputs = LateInputs([7])
     assert inputs.take(batch_of([(1, 50, 0.0, 0), (1, 40, 0.0, 0)])) == []
