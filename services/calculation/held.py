@@ -27,12 +27,14 @@ def carried_forward(before: SampleBatch, samples: SampleBatch, times: Int64Colum
     ``samples`` are of one tag, in order of arrival: of equal times the last one counts. ``before`` is at most one sample, which holds wherever none of
     ``samples`` does yet, whatever its own time.
     """
-    ordered = samples.select(np.argsort(samples.time, kind="stable"))
-    at = np.searchsorted(ordered.time, times, side="right") - 1 + len(before)
-    candidates = SampleBatch.concatenate([before, ordered])
-    known = at >= 0
-    value = np.full(len(times), np.nan)
-    quality = np.full(len(times), Quality.BAD_WAITING_FOR_INITIAL_DATA, np.int16)
-    value[known] = candidates.value[at[known]]
-    quality[known] = candidates.quality[at[known]]
+    value = np.full(len(times), before.value[0] if len(before) else np.nan)
+    quality = np.full(len(times), before.quality[0] if len(before) else Quality.BAD_WAITING_FOR_INITIAL_DATA, np.int16)
+    known = np.full(len(times), len(before) > 0)
+    order = np.argsort(samples.time, kind="stable")
+    newest = np.searchsorted(samples.time[order], times, side="right") - 1
+    here = newest >= 0
+    rows = order[newest[here]]
+    value[here] = samples.value[rows]
+    quality[here] = samples.quality[rows]
+    known |= here
     return Held(value, quality, known)
