@@ -1,34 +1,45 @@
-"""Connections to one SQLite file: one that writes, a few that read. SQLite's own errors become ``StoreUnavailable``."""
+"""Connections to one SQLite file: one that writes, a few that read. SQLite's own errors become ``StoreUnavailable``, which names the file and the mend."""
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, LifoQueue
+from queue import Empty, Full, LifoQueue
 from typing import Final
 
 from plant.errors import StoreUnavailable
 from services.store.sqlite.schema import PRAGMAS
 
-_READERS: Final = 8
+_MENDS: Final = {
+    sqlite3.SQLITE_CANTOPEN: "; if it is missing, the historian makes it",
+    sqlite3.SQLITE_CORRUPT: "; start the historian again, it checks its files and says what to do",
+    sqlite3.SQLITE_FULL: "; free space on its disk",
+    sqlite3.SQLITE_NOTADB: "; start the historian again, it checks its files and says what to do",
+    sqlite3.SQLITE_READONLY: "; let this user write the file and its folder",
+}
 
 
 class Connections:
-    """Makes connections when they are needed; safe to use from any thread."""
+    """Makes connections when they are needed; safe to use from any thread. ``writer_tables`` are made on the connection that writes, for itself."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue(_READERS)
+    def __init__(self, file: Path, *, readers: int, writer_tables: Sequence[str] = ()) -> None:
+        self.file = file
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue(readers)
         self._writer: sqlite3.Connection | None = None
+        self._writer_tables = writer_tables
         self._one_writes = threading.Lock()
+        self._closed = False
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction: committed at the end, rolled back on any error."""
-        with self._one_writes, _translated(self._file):
+        with self._one_writes, translated(self.file):
             if self._writer is None:
-                self._writer = self._open()
+                connection = self._open()
+                for statement in self._writer_tables:
+                    connection.execute(statement)
+                self._writer = connection
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -40,8 +51,8 @@ class Connections:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees what is committed."""
-        with _translated(self._file):
+        """A connection that sees what is committed. Cursors are read to their end or closed."""
+        with translated(self.file):
             try:
                 connection = self._idle.get_nowait()
             except Empty:
@@ -49,28 +60,52 @@ class Connections:
             try:
                 yield connection
             finally:
-                if self._idle.full():
-                    connection.close()
-                else:
-                    self._idle.put(connection)
+                self._give_back(connection)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if self._closed:
+                raise Full
+            self._idle.put_nowait(connection)
+        except Full:
+            connection.close()
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False, timeout=10)
-        for pragma in PRAGMAS:
-            connection.execute(pragma)
-        return connection
+        return open_file(self.file)
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        while not self._idle.empty():
-            self._idle.get_nowait().close()
+        """Closes what is not in use; a reader's connection is closed when it comes back."""
+        self._closed = True
+        with self._one_writes:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except Empty:
+                return
+
+
+def open_file(file: Path, mode: str = "rw") -> sqlite3.Connection:
+    """A connection without transactions of its own. ``mode`` is SQLite's: ``ro``, ``rw`` or ``rwc``, which makes the file."""
+    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    try:
+        for pragma in PRAGMAS if mode != "ro" else ():
+            connection.execute(pragma)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
-def _translated(file: Path) -> Iterator[None]:
+def translated(file: Path) -> Iterator[None]:
+    """Errors of SQLite and of the operating system as ``StoreUnavailable``."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise StoreUnavailable(f"{file}: {error}") from error
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        raise StoreUnavailable(f"{file}: {error}{_MENDS.get(code, '')}") from error
+    except OSError as error:
+        raise StoreUnavailable(f"{error.filename or file}: {error.strerror or error}") from error

@@ -1,6 +1,6 @@
-"""Tables of history in SQLite (docs/formats/history.md).
+"""Tables of a month of history, and how every file is opened (docs/formats/history.md). Those of the main file are in ``migrations/``.
 
-Times are UTC microseconds. SQLite has no NaN: a value that is NaN is stored as NULL.
+Times are UTC microseconds. SQLite has no NaN: a value that is NaN is stored as NULL. In a revision a quality that is NULL says that there was no sample.
 """
 
 from typing import Final
@@ -12,33 +12,52 @@ PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
 )
 
-TABLES: Final = """
-CREATE TABLE IF NOT EXISTS sample (
-    tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL,
-    PRIMARY KEY (tag_id, ts)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sample_text (
-    tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, value TEXT NOT NULL, quality INTEGER NOT NULL,
-    PRIMARY KEY (tag_id, ts)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sample_revision (
-    id INTEGER PRIMARY KEY, tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, revised_at INTEGER NOT NULL,
-    old_value REAL, old_text TEXT, old_quality INTEGER NOT NULL,
-    new_value REAL, new_text TEXT, new_quality INTEGER NOT NULL,
-    user TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT ''
-);
-CREATE INDEX IF NOT EXISTS sample_revision_of ON sample_revision (tag_id, ts);
-CREATE TABLE IF NOT EXISTS snapshot (
-    tag_id INTEGER PRIMARY KEY, ts INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS snapshot_text (
-    tag_id INTEGER PRIMARY KEY, ts INTEGER NOT NULL, value TEXT NOT NULL, quality INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS position (
-    device TEXT PRIMARY KEY, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, last_time INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS gap (
-    device TEXT NOT NULL, cause TEXT NOT NULL, start_ts INTEGER NOT NULL, end_ts INTEGER, recovered INTEGER NOT NULL,
-    PRIMARY KEY (device, cause, start_ts)
-) WITHOUT ROWID;
-"""
+MAIN_VERSION: Final = "0003"
+"""Newest script in ``migrations/versions/``."""
+
+MONTH_VERSION: Final = 1
+"""``user_version`` of a month's file."""
+
+MONTH_TABLES: Final = (
+    """CREATE TABLE sample (
+        tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL,
+        PRIMARY KEY (tag_id, ts)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE sample_text (
+        tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, value TEXT NOT NULL, quality INTEGER NOT NULL,
+        PRIMARY KEY (tag_id, ts)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE sample_revision (
+        id INTEGER PRIMARY KEY, tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, revised_at INTEGER NOT NULL,
+        old_value REAL, old_text TEXT, old_quality INTEGER, new_value REAL, new_text TEXT, new_quality INTEGER,
+        user TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT ''
+    )""",
+    "CREATE INDEX sample_revision_of ON sample_revision (tag_id, ts)",
+    """CREATE TABLE roll_up_minute (
+        tag_id INTEGER NOT NULL, ts INTEGER NOT NULL,
+        first_time INTEGER NOT NULL, first_value REAL, first_quality INTEGER NOT NULL,
+        last_time INTEGER NOT NULL, last_value REAL, last_quality INTEGER NOT NULL,
+        first_usable_time INTEGER NOT NULL, first_usable_value REAL, last_usable_time INTEGER NOT NULL, last_usable_value REAL,
+        good_count INTEGER NOT NULL, uncertain_count INTEGER NOT NULL, bad_count INTEGER NOT NULL, mean REAL, squares REAL,
+        minimum REAL, minimum_time INTEGER NOT NULL, maximum REAL, maximum_time INTEGER NOT NULL,
+        good_duration INTEGER NOT NULL, uncertain_duration INTEGER NOT NULL, firm_duration INTEGER NOT NULL, zero_duration INTEGER NOT NULL,
+        integral REAL, line_integral REAL, transitions INTEGER NOT NULL, worst_quality INTEGER NOT NULL, bad_time INTEGER NOT NULL,
+        PRIMARY KEY (tag_id, ts)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE thinned (hour INTEGER NOT NULL, tag_id INTEGER NOT NULL, PRIMARY KEY (hour, tag_id)) WITHOUT ROWID",
+    f"PRAGMA user_version = {MONTH_VERSION}",
+)
+
+WRITER_TABLES: Final = (
+    "CREATE TEMP TABLE author (user TEXT NOT NULL, reason TEXT NOT NULL, revised_at INTEGER NOT NULL)",
+    "CREATE TEMP TABLE incoming (row INTEGER PRIMARY KEY, tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, value, quality INTEGER NOT NULL)",
+    """CREATE TEMP TRIGGER sample_replaced AFTER UPDATE ON main.sample BEGIN
+        INSERT INTO sample_revision (tag_id, ts, revised_at, old_value, old_quality, new_value, new_quality, user, reason)
+            SELECT old.tag_id, old.ts, revised_at, old.value, old.quality, new.value, new.quality, user, reason FROM author;
+    END""",
+    """CREATE TEMP TRIGGER sample_text_replaced AFTER UPDATE ON main.sample_text BEGIN
+        INSERT INTO sample_revision (tag_id, ts, revised_at, old_text, old_quality, new_text, new_quality, user, reason)
+            SELECT old.tag_id, old.ts, revised_at, old.value, old.quality, new.value, new.quality, user, reason FROM author;
+    END""",
+)
+"""What the connection that writes a month has beside: who changes history, the rows of an edit, and that what is replaced is kept."""

@@ -1,89 +1,193 @@
-"""The store on SQLite."""
+"""The store on SQLite: a main file, and beside it a file a month of source time (docs/formats/history.md)."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import create_engine
+from sqlalchemy.pool import QueuePool
 
-from plant.batch import SampleBatch, TextBatch
-from plant.errors import ConfigurationError, Problem
+from plant.batch import Int64Column, SampleBatch, TextBatch
+from plant.errors import ConfigurationError, Problem, Unstorable
 from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
 from plant.tag import Tag
-from services.store.interface import Account, Commit, CommitReport, InputChange
+from services.store.interface import Account, Authorship, Commit, CommitReport, DueHours, Edit, EditReport, InputChange, Revisions, RollUps
 from services.store.metadata import Metadata
 from services.store.rows import check_gap, check_storable, distinct
-from services.store.sqlite.connections import Connections
-from services.store.sqlite.schema import TABLES
-from services.store.sqlite.write import catch_up_snapshot, write_gaps, write_history, write_positions, write_snapshot
+from services.store.sqlite import read
+from services.store.sqlite.backup import back_up
+from services.store.sqlite.columns import samples_from, texts_from
+from services.store.sqlite.connections import Connections, open_file
+from services.store.sqlite.due import DueMarks
+from services.store.sqlite.integrity import check_main, check_months
+from services.store.sqlite.ledger import catch_up_snapshot, positions_in, write_gaps, write_positions, write_snapshot
+from services.store.sqlite.month_files import MonthFiles, MonthGone, companions
+from services.store.sqlite.months import by_month, end_of, months_of, name_of
+from services.store.sqlite.roll_ups import read_hours, read_minutes, save_roll_ups, thin, thinned_among
+from services.store.sqlite.upgrading import bring_up, require_schema
+from services.store.sqlite.write import delete_history, edit_history, hours_between, write_history
 
-_BOUNDS = "tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT ?"
-_BEFORE = "tag_id = ? AND ts <= ? ORDER BY ts DESC LIMIT 1"
-_AFTER = "tag_id = ? AND ts > ? ORDER BY ts LIMIT 1"
+_READERS: Final = 8
+_MONTHS_A_COMMIT: Final = 240
+"""Files that one commit may make: each takes some milliseconds."""
 
 
 class SqliteStore:
-    """Satisfies ``services.store.interface.Store``."""
+    """Satisfies ``services.store.interface.Store``.
+
+    An edit or a commit that spans months is a transaction in each of them, in order of time, and the main file's comes last: after a kill in between the
+    commit's message comes again, and an edit is made again.
+    """
 
     def __init__(self, file: Path) -> None:
         if not file.parent.is_dir():
             raise ConfigurationError([Problem(str(file), None, None, "its folder does not exist", "make the folder or name another file")])
-        self._connections = Connections(file)
-        self._metadata = Metadata(create_engine(f"sqlite:///{file}", connect_args={"timeout": 10}))
+        self._file = file
+        self._connections = Connections(file, readers=_READERS)
+        self._files = MonthFiles(file)
+        self._due = DueMarks(self._connections)
+        self._metadata = Metadata(create_engine("sqlite://", creator=lambda: open_file(file), poolclass=QueuePool))
+        self._is_ready = False
+        self._one_changes = threading.Lock()
 
     @property
     def features(self) -> Mapping[str, str]:
-        return {"product": "SQLite", "version": sqlite3.sqlite_version, "timescaledb": "none"}
+        found = {"product": "SQLite", "version": sqlite3.sqlite_version, "timescaledb": "none"}
+        damaged = self._files.damaged()
+        return {**found, "damaged": ", ".join(damaged)} if damaged else found
 
     def prepare(self, tags: Sequence[Tag]) -> None:
-        with self._connections.writing() as connection:
-            for statement in TABLES.split(";"):
-                connection.execute(statement)
-        self._metadata.create()
+        with self._one_changes:
+            check_main(self._file)
+            check_months(self._files)
+            bring_up(self._file)
+            self._due.take_back()
         self._metadata.register_tags(tags)
-        with self._connections.writing() as connection:
-            catch_up_snapshot(connection)
+        catch_up_snapshot(self._main, self._files)
 
     def commit(self, commit: Commit) -> CommitReport:
         check_storable(commit.samples)
         check_storable(commit.texts)
-        with self._connections.writing() as connection:
-            numbers = write_history(connection, distinct(commit.samples))
-            texts = write_history(connection, distinct(commit.texts))
-            write_positions(connection, commit.positions)
-            write_gaps(connection, commit.gaps)
-        return CommitReport(numbers.inserted + texts.inserted, numbers.unchanged + texts.unchanged, numbers.revised + texts.revised)
+        for gap in commit.gaps:
+            check_gap(gap)
+        reports = []
+        with self._one_changes:
+            for month, batches in self._due_by_month(distinct(commit.samples), distinct(commit.texts)).items():
+                with self._files.writing(month) as connection:
+                    reports += [write_history(connection, batch) for batch in batches]
+            if commit.positions or commit.gaps:
+                with self._main.writing() as connection:
+                    write_positions(connection, commit.positions)
+                    write_gaps(connection, commit.gaps)
+        return CommitReport(*(sum(getattr(report, name) for report in reports) for name in ("inserted", "unchanged", "revised")))
 
     def positions(self) -> Mapping[str, Position]:
-        return {row[0]: Position(*row) for row in self._rows("SELECT device, epoch, sequence, last_time FROM position")}
+        with self._main.reading() as connection:
+            return {position.device: position for position in positions_in(connection)}
 
     def save_snapshot(self, samples: SampleBatch, texts: TextBatch) -> None:
-        with self._connections.writing() as connection:
+        with self._main.writing() as connection:
             write_snapshot(connection, samples, texts)
 
     def snapshot(self) -> tuple[SampleBatch, TextBatch]:
-        return self._samples("snapshot", "1 = 1 ORDER BY tag_id", ()), self._texts("snapshot_text", "1 = 1 ORDER BY tag_id", ())
+        numbers, texts = (self._rows(f"SELECT tag_id, ts, value, quality FROM {table} ORDER BY tag_id") for table in ("snapshot", "snapshot_text"))
+        tag_id, time, value, quality = zip(*numbers, strict=True) if numbers else ((),) * 4
+        return (
+            SampleBatch(np.array(tag_id, np.int32), np.array(time, np.int64), np.array(value, np.float64), np.array(quality, np.int16)),
+            TextBatch.of([row[0] for row in texts], [row[1] for row in texts], [row[2] for row in texts], [row[3] for row in texts]),
+        )
 
     def samples(self, tag_id: int, start: int, end: int, limit: int) -> SampleBatch:
-        return self._samples("sample", _BOUNDS, (tag_id, start, end, limit))
+        return SampleBatch.concatenate(read.between(self._history, samples_from, tag_id, start, end, limit))
 
     def texts(self, tag_id: int, start: int, end: int, limit: int) -> TextBatch:
-        return self._texts("sample_text", _BOUNDS, (tag_id, start, end, limit))
+        return TextBatch.concatenate(read.between(self._history, texts_from, tag_id, start, end, limit))
 
     def sample_before(self, tag_id: int, time: int) -> SampleBatch:
-        return self._samples("sample", _BEFORE, (tag_id, time))
+        return SampleBatch.concatenate(read.before(self._history, samples_from, tag_id, time))
 
     def sample_after(self, tag_id: int, time: int) -> SampleBatch:
-        return self._samples("sample", _AFTER, (tag_id, time))
+        return SampleBatch.concatenate(read.after(self._history, samples_from, tag_id, time))
 
     def text_before(self, tag_id: int, time: int) -> TextBatch:
-        return self._texts("sample_text", _BEFORE, (tag_id, time))
+        return TextBatch.concatenate(read.before(self._history, texts_from, tag_id, time))
 
     def text_after(self, tag_id: int, time: int) -> TextBatch:
-        return self._texts("sample_text", _AFTER, (tag_id, time))
+        return TextBatch.concatenate(read.after(self._history, texts_from, tag_id, time))
+
+    def scan(self, tag_id: int, start: int, end: int) -> Iterator[SampleBatch]:
+        return read.scan(self._history, samples_from, tag_id, start, end)
+
+    def scan_texts(self, tag_id: int, start: int, end: int) -> Iterator[TextBatch]:
+        return read.scan(self._history, texts_from, tag_id, start, end)
+
+    def edit(self, edit: Edit) -> EditReport:
+        check_storable(edit.samples)
+        check_storable(edit.texts)
+        counts = {"inserted": 0, "replaced": 0}
+        with self._one_changes:
+            rejected = [self._edit_part(edit, batch, counts) for batch in (edit.samples, edit.texts)]
+        unchanged = len(edit.samples) + len(edit.texts) - sum(counts.values()) - sum(map(len, rejected))
+        return EditReport(counts["inserted"], counts["replaced"], unchanged, *rejected)
+
+    def delete(self, tag_id: int, start: int, end: int, author: Authorship) -> int:
+        deleted = 0
+        with self._one_changes:
+            for month in self._history.between(start, end):
+                with suppress(MonthGone), self._files.reading(month) as connection:
+                    hours = hours_between(connection, tag_id, start, end)
+                if len(hours):
+                    self._due.mark_hours(np.full(len(hours), tag_id, np.int32), hours)
+                    with self._files.writing(month) as connection:
+                        deleted += delete_history(connection, tag_id, start, end, author)
+        return deleted
+
+    def revisions(self, tag_id: int, start: int, end: int, since: int) -> Revisions:
+        is_text = self._rows("SELECT data_type = 'String' FROM tag WHERE id = ?", (tag_id,)) == [(1,)]
+        return read.revisions(self._history, tag_id, start, end, since, is_text=is_text)
+
+    def take_due(self, before: int, limit: int) -> DueHours:
+        with self._one_changes:  # nothing is being written whose hour is taken here
+            tag_id, hour = self._due.take(before, limit)
+        return thinned_among(self._files, tag_id, hour)
+
+    def due_hours(self, tag_id: int, start: int, end: int) -> Int64Column:
+        return self._due.between(tag_id, start, end)
+
+    def save_roll_ups(self, minutes: RollUps, hours: RollUps, done: DueHours) -> None:
+        with self._one_changes:
+            save_roll_ups(self._main, self._history, minutes, hours, done)
+
+    def minutes(self, tag_id: int, start: int, end: int) -> RollUps:
+        return read_minutes(self._main, self._history, tag_id, start, end)
+
+    def hours(self, tag_id: int, start: int, end: int) -> RollUps:
+        return read_hours(self._main, tag_id, start, end)
+
+    def thin(self, samples: SampleBatch, done: DueHours) -> None:
+        with self._one_changes:
+            thin(self._history, samples, done)
+
+    def drop_before(self, time: int) -> Sequence[str]:
+        with self._one_changes:
+            months = [month for month in self._history.existing() if end_of(month) <= time]
+            names = [self._files.drop(month) for month in months]
+            if months:
+                self._due.forget_before(end_of(months[-1]))
+        return names
+
+    def size(self) -> int:
+        files = [self._file, *map(self._files.file, self._files.existing())]
+        return sum(part.stat().st_size for file in files for part in (file, *companions(file)) if part.exists())
+
+    def backup(self, folder: Path) -> None:
+        back_up(self._main, self._history, folder)
 
     def gaps(self, start: int, end: int) -> Sequence[Gap]:
         rows = self._rows(
@@ -94,7 +198,7 @@ class SqliteStore:
 
     def save_gap(self, gap: Gap) -> None:
         check_gap(gap)
-        with self._connections.writing() as connection:
+        with self._main.writing() as connection:
             write_gaps(connection, [gap])
 
     def save_events(self, events: Sequence[Event]) -> None:
@@ -116,20 +220,53 @@ class SqliteStore:
         self._metadata.save_account(account)
 
     def close(self) -> None:
+        self._files.close()
         self._connections.close()
         self._metadata.close()
 
-    def _samples(self, table: str, condition: str, parameters: tuple[int, ...]) -> SampleBatch:
-        rows = self._rows(f"SELECT tag_id, ts, value, quality FROM {table} WHERE {condition}", parameters)
-        if not rows:
-            return SampleBatch.empty()
-        tag_id, time, value, quality = zip(*rows, strict=True)
-        return SampleBatch(np.array(tag_id, np.int32), np.array(time, np.int64), np.array(value, np.float64), np.array(quality, np.int16))
+    @property
+    def _main(self) -> Connections:
+        """The main file, once it has this program's schema."""
+        if not self._is_ready:
+            require_schema(self._file)
+            self._is_ready = True
+        return self._connections
 
-    def _texts(self, table: str, condition: str, parameters: tuple[int, ...]) -> TextBatch:
-        rows = self._rows(f"SELECT tag_id, ts, value, quality FROM {table} WHERE {condition}", parameters)
-        return TextBatch.of([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], [row[3] for row in rows])
+    @property
+    def _history(self) -> MonthFiles:
+        """The month files, once the main file has this program's schema: before, history may still be on its way into them."""
+        if not self._is_ready:
+            require_schema(self._file)
+            self._is_ready = True
+        return self._files
+
+    def _due_by_month(self, *batches: SampleBatch | TextBatch) -> dict[int, list[SampleBatch | TextBatch]]:
+        """The rows of each month, whose hours are due from here on.
+
+        Raises:
+            Unstorable: too many months that have no file.
+        """
+        parts: dict[int, list[SampleBatch | TextBatch]] = {}
+        for batch in batches:
+            for month, part in by_month(batch).items():
+                parts.setdefault(month, []).append(part)
+        if len(parts) > _MONTHS_A_COMMIT and len(new := sorted(set(parts) - set(self._history.existing()))) > _MONTHS_A_COMMIT:
+            raise Unstorable(f"{len(new)} months at once, from {name_of(new[0])} to {name_of(new[-1])}: a device whose clock is at random")
+        self._due.mark(*batches)
+        return dict(sorted(parts.items()))
+
+    def _edit_part(self, edit: Edit, batch: SampleBatch | TextBatch, counts: dict[str, int]) -> npt.NDArray[np.intp]:
+        """Edits the samples or the texts; the positions that were rejected."""
+        rejected: list[int] = []
+        for month, (part,) in self._due_by_month(batch).items():
+            (positions,) = np.nonzero(months_of(batch.time) == month)
+            with self._files.writing(month) as connection:
+                inserted, replaced, refused = edit_history(connection, part, edit)
+            counts["inserted"] += inserted
+            counts["replaced"] += replaced
+            rejected += positions[refused].tolist()
+        return np.array(sorted(rejected), np.intp)
 
     def _rows(self, query: str, parameters: tuple[int, ...] = ()) -> list[tuple[Any, ...]]:
-        with self._connections.reading() as connection:
+        with self._main.reading() as connection:
             return connection.execute(query, parameters).fetchall()

@@ -1,77 +1,96 @@
-"""Writing history to SQLite, inside a transaction of the caller.
+"""Writing a month of history, inside a transaction of the caller.
 
-Rule: insert what is new; if anything was there already, compare: what differs goes to ``sample_revision`` before it is replaced.
+Rule: insert what is new; only if something was there already, go over the rows once more and replace what differs. A trigger of the connection keeps what is
+replaced in ``sample_revision``, with the author that stands in ``author``.
 """
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
+
+import numpy as np
 
 from plant import times
-from plant.batch import SampleBatch, TextBatch
-from plant.ledger import Gap, Position
-from services.store.interface import CommitReport
+from plant.batch import Int64Column, SampleBatch, TextBatch
+from services.store.interface import HOUR, Authorship, CommitReport, Edit, EditMode
+from services.store.sqlite.columns import rows_of
 
-_INCOMING: Final = "CREATE TEMP TABLE IF NOT EXISTS incoming (tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, value, quality INTEGER NOT NULL)"
-
-_REPLACE: Final = " ON CONFLICT (tag_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, quality = excluded.quality"
-_NEWEST: Final = (
-    "SELECT s.tag_id, s.ts, s.value, s.quality FROM tag t JOIN {0} s ON s.tag_id = t.id AND s.ts = (SELECT max(ts) FROM {0} WHERE tag_id = t.id) WHERE true"
+_DIFFERS: Final = "{0}.value IS NOT {1}.value OR {0}.quality <> {1}.quality"
+_REPLACING: Final = (
+    "INSERT INTO {0} VALUES (?, ?, ?, ?) ON CONFLICT (tag_id, ts) DO UPDATE SET value = excluded.value, quality = excluded.quality WHERE "
+    + _DIFFERS.format("excluded", "{0}")
 )
-
-
-def rows_of(batch: SampleBatch | TextBatch) -> list[tuple[Any, ...]]:
-    """(tag id, time, value, quality) rows; ``sqlite3`` turns a NaN into NULL."""
-    return list(zip(batch.tag_id.tolist(), batch.time.tolist(), batch.value.tolist(), batch.quality.tolist(), strict=True))
+_STORED: Final = "EXISTS (SELECT 1 FROM {0} s WHERE s.tag_id = incoming.tag_id AND s.ts = incoming.ts)"
 
 
 def write_history(connection: sqlite3.Connection, batch: SampleBatch | TextBatch) -> CommitReport:
     """Writes a batch in which each (tag, time) stands once."""
-    table = "sample" if isinstance(batch, SampleBatch) else "sample_text"
+    table, _ = _table_of(batch)
     rows = rows_of(batch)
     before = connection.total_changes
     connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?)", rows)
     inserted = connection.total_changes - before
-    revised = 0 if inserted == len(rows) else _revise(connection, table, rows)
+    if inserted == len(rows):
+        return CommitReport(inserted, 0, 0)
+    _sign(connection, Authorship("", "", times.now()))
+    before = connection.total_changes
+    connection.executemany(_REPLACING.format(table), rows)
+    revised = (connection.total_changes - before) // 2  # a row and its revision
     return CommitReport(inserted, len(rows) - inserted - revised, revised)
 
 
-def _revise(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> int:
-    old, new = ("old_value", "new_value") if table == "sample" else ("old_text", "new_text")
-    connection.execute(_INCOMING)
+def edit_history(connection: sqlite3.Connection, batch: SampleBatch | TextBatch, edit: Edit) -> tuple[int, int, list[int]]:
+    """Writes the part of an edit that is in this month; how many rows were inserted, how many replaced, and which positions in ``batch`` were rejected."""
+    table, column = _table_of(batch)
     connection.execute("DELETE FROM incoming")
-    connection.executemany("INSERT INTO incoming VALUES (?, ?, ?, ?)", rows)
-    differs = "FROM incoming i WHERE i.tag_id = s.tag_id AND i.ts = s.ts AND (i.value IS NOT s.value OR i.quality <> s.quality)"
+    connection.executemany("INSERT INTO incoming VALUES (?, ?, ?, ?, ?)", [(number, *row) for number, row in enumerate(rows_of(batch))])
+    _sign(connection, edit.author)
+    stored = _STORED.format(table)
+    refused = {EditMode.INSERT: stored, EditMode.REPLACE: f"NOT {stored}", EditMode.UPDATE: "false"}[edit.mode]
+    rejected = [row for (row,) in connection.execute(f"SELECT row FROM incoming WHERE {refused} ORDER BY row").fetchall()]
+    connection.execute(f"DELETE FROM incoming WHERE {refused}")
     connection.execute(
-        f"INSERT INTO sample_revision (tag_id, ts, revised_at, {old}, old_quality, {new}, new_quality) "
-        f"SELECT s.tag_id, s.ts, ?, s.value, s.quality, i.value, i.quality FROM incoming i JOIN {table} s USING (tag_id, ts) "
-        "WHERE i.value IS NOT s.value OR i.quality <> s.quality",
-        (times.now(),),
+        f"INSERT INTO sample_revision (tag_id, ts, revised_at, new_{column}, new_quality, user, reason) "
+        f"SELECT tag_id, ts, revised_at, value, quality, user, reason FROM incoming, author WHERE NOT {stored} ORDER BY row"
     )
-    return connection.execute(f"UPDATE {table} AS s SET value = i.value, quality = i.quality {differs}").rowcount
+    replaced = connection.execute(
+        f"UPDATE {table} AS s SET value = i.value, quality = i.quality FROM incoming i WHERE i.tag_id = s.tag_id AND i.ts = s.ts AND "
+        f"({_DIFFERS.format('i', 's')})"
+    ).rowcount
+    inserted = connection.execute(f"INSERT OR IGNORE INTO {table} SELECT tag_id, ts, value, quality FROM incoming").rowcount
+    return inserted, replaced, rejected
 
 
-def write_positions(connection: sqlite3.Connection, positions: Sequence[Position]) -> None:
-    connection.executemany(
-        "INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?)",
-        [(position.device, position.epoch, position.sequence, position.last_time) for position in positions],
-    )
+def delete_history(connection: sqlite3.Connection, tag_id: int, start: int, end: int, author: Authorship) -> int:
+    """Deletes the samples and texts of a tag with ``start <= time < end``; how many."""
+    _sign(connection, author)
+    deleted = 0
+    for table, column in (("sample", "value"), ("sample_text", "text")):
+        connection.execute(
+            f"INSERT INTO sample_revision (tag_id, ts, revised_at, old_{column}, old_quality, user, reason) "
+            f"SELECT tag_id, ts, revised_at, value, quality, user, reason FROM {table}, author WHERE tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts",
+            (tag_id, start, end),
+        )
+        deleted += connection.execute(f"DELETE FROM {table} WHERE tag_id = ? AND ts >= ? AND ts < ?", (tag_id, start, end)).rowcount
+    return deleted
 
 
-def write_gaps(connection: sqlite3.Connection, gaps: Sequence[Gap]) -> None:
-    connection.executemany(
-        "INSERT INTO gap VALUES (?, ?, ?, ?, ?) ON CONFLICT (device, cause, start_ts) "
-        "DO UPDATE SET end_ts = COALESCE(excluded.end_ts, gap.end_ts), recovered = gap.recovered OR excluded.recovered",
-        [(gap.device, gap.cause.value, gap.start, gap.end, gap.recovered) for gap in gaps],
-    )
+def thin_history(connection: sqlite3.Connection, batch: SampleBatch) -> None:
+    """Removes samples that are still as they are in ``batch``."""
+    connection.executemany("DELETE FROM sample WHERE tag_id = ? AND ts = ? AND value IS ? AND quality = ?", rows_of(batch))
 
 
-def write_snapshot(connection: sqlite3.Connection, samples: SampleBatch, texts: TextBatch) -> None:
-    connection.executemany("INSERT INTO snapshot VALUES (?, ?, ?, ?)" + _REPLACE, rows_of(samples))
-    connection.executemany("INSERT INTO snapshot_text VALUES (?, ?, ?, ?)" + _REPLACE, rows_of(texts))
+def hours_between(connection: sqlite3.Connection, tag_id: int, start: int, end: int) -> Int64Column:
+    """Begins of the hours of a tag with samples or texts in ``start <= time < end``."""
+    query = f"SELECT ts - ((ts % {HOUR}) + {HOUR}) % {HOUR} FROM {{}} WHERE tag_id = ?1 AND ts >= ?2 AND ts < ?3"
+    found = connection.execute(f"{query.format('sample')} UNION {query.format('sample_text')}", (tag_id, start, end)).fetchall()
+    return np.array(found, np.int64).reshape(-1)
 
 
-def catch_up_snapshot(connection: sqlite3.Connection) -> None:
-    """Brings the snapshot to the newest sample of every tag: it is saved some time after the samples, and a kill may fall in between."""
-    connection.execute("INSERT INTO snapshot " + _NEWEST.format("sample") + _REPLACE)
-    connection.execute("INSERT INTO snapshot_text " + _NEWEST.format("sample_text") + _REPLACE)
+def _table_of(batch: SampleBatch | TextBatch) -> tuple[str, str]:
+    """The table, and the ending of its columns in ``sample_revision``."""
+    return ("sample", "value") if isinstance(batch, SampleBatch) else ("sample_text", "text")
+
+
+def _sign(connection: sqlite3.Connection, author: Authorship) -> None:
+    connection.execute("DELETE FROM author")
+    connection.execute("INSERT INTO author VALUES (?, ?, ?)", (author.user, author.reason, author.time))

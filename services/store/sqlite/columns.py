@@ -1,0 +1,43 @@
+"""Rows of SQLite from and to columns, without a loop over rows in Python where the values are numbers."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from plant.batch import SampleBatch, TextBatch
+
+_SAMPLE: Final = np.dtype([("time", np.int64), ("value", np.float64), ("quality", np.int16), ("is_nan", np.bool_)])
+
+SAMPLES: Final = "SELECT ts, COALESCE(value, 0.0), quality, value IS NULL FROM sample WHERE "
+TEXTS: Final = "SELECT ts, value, quality FROM sample_text WHERE "
+
+
+def samples_from(connection: sqlite3.Connection, tag_id: int, condition: str, parameters: tuple[int, ...], rows_a_batch: int) -> Iterator[SampleBatch]:
+    """What ``SAMPLES`` with ``condition`` finds of one tag, in batches; they see one state."""
+    with closing(connection.execute(SAMPLES + condition, parameters)) as cursor:
+        while len(rows := np.fromiter(islice(cursor, rows_a_batch), _SAMPLE)):
+            value = np.where(rows["is_nan"], np.nan, rows["value"])
+            yield SampleBatch(np.full(len(rows), tag_id, np.int32), rows["time"].copy(), value, rows["quality"].copy())
+
+
+def texts_from(connection: sqlite3.Connection, tag_id: int, condition: str, parameters: tuple[int, ...], rows_a_batch: int) -> Iterator[TextBatch]:
+    """As ``samples_from``, with ``TEXTS``."""
+    with closing(connection.execute(TEXTS + condition, parameters)) as cursor:
+        while rows := cursor.fetchmany(rows_a_batch):
+            time, value, quality = zip(*rows, strict=True)
+            yield TextBatch.of([tag_id] * len(rows), time, value, quality)
+
+
+def floats_of(column: tuple[Any, ...]) -> npt.NDArray[np.float64]:
+    """A column in which NULL is NaN."""
+    return np.array(column, np.float64)
+
+
+def rows_of(batch: SampleBatch | TextBatch) -> list[tuple[Any, ...]]:
+    """(tag id, time, value, quality) rows; ``sqlite3`` turns a NaN into NULL."""
+    return list(zip(batch.tag_id.tolist(), batch.time.tolist(), batch.value.tolist(), batch.quality.tolist(), strict=True))

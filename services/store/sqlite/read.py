@@ -1,0 +1,103 @@
+"""Reading history month by month, in order of time."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from sqlite3 import Connection
+from typing import Final, TypeVar
+
+import numpy as np
+
+from plant.batch import SampleBatch, TextBatch, TextColumn
+from services.store.interface import Revisions
+from services.store.sqlite.columns import floats_of
+from services.store.sqlite.month_files import MonthFiles, MonthGone
+from services.store.sqlite.months import month_of
+
+ROWS_A_BATCH: Final = 16_384
+
+_BOUNDS: Final = "tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT ?"
+_BEFORE: Final = "tag_id = ? AND ts <= ? ORDER BY ts DESC LIMIT 1"
+_AFTER: Final = "tag_id = ? AND ts > ? ORDER BY ts LIMIT 1"
+_REVISIONS: Final = (
+    "SELECT ts, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason "
+    "FROM sample_revision WHERE tag_id = ? AND ts >= ? AND ts < ? AND revised_at > ? ORDER BY id"
+)
+
+BatchT = TypeVar("BatchT", SampleBatch, TextBatch)
+Kind = Callable[[Connection, int, str, tuple[int, ...], int], Iterator[BatchT]]
+"""``samples_from`` or ``texts_from``."""
+
+
+def between(files: MonthFiles, kind: Kind[BatchT], tag_id: int, start: int, end: int, limit: int) -> list[BatchT]:
+    """Samples with ``start <= time < end``, oldest first, at most ``limit``."""
+    found: list[BatchT] = []
+    for month in files.between(start, end):
+        if limit <= 0:
+            break
+        with suppress(MonthGone), files.reading(month) as connection:
+            for batch in kind(connection, tag_id, _BOUNDS, (tag_id, start, end, limit), limit):
+                found.append(batch)
+                limit -= len(batch)
+    return found
+
+
+def scan(files: MonthFiles, kind: Kind[BatchT], tag_id: int, start: int, end: int) -> Iterator[BatchT]:
+    """As ``between`` without a limit. Each month is seen in the state in which it is when it is reached."""
+    for month in files.between(start, end):
+        with (
+            suppress(MonthGone),
+            files.reading(month) as connection,
+            closing(kind(connection, tag_id, _BOUNDS, (tag_id, start, end, -1), ROWS_A_BATCH)) as batches,  # type: ignore[type-var]
+        ):
+            yield from batches
+
+
+def before(files: MonthFiles, kind: Kind[BatchT], tag_id: int, time: int) -> list[BatchT]:
+    """The newest sample at or before ``time``, if there is one."""
+    first = month_of(time)
+    return _first(files, kind, tag_id, _BEFORE, time, [month for month in reversed(files.existing()) if month <= first])
+
+
+def after(files: MonthFiles, kind: Kind[BatchT], tag_id: int, time: int) -> list[BatchT]:
+    """The oldest sample after ``time``, if there is one."""
+    first = month_of(time)
+    return _first(files, kind, tag_id, _AFTER, time, [month for month in files.existing() if month >= first])
+
+
+def _first(files: MonthFiles, kind: Kind[BatchT], tag_id: int, condition: str, time: int, months: list[int]) -> list[BatchT]:
+    for month in months:
+        with suppress(MonthGone), files.reading(month) as connection:
+            found = list(kind(connection, tag_id, condition, (tag_id, time), 1))
+            if found:
+                return found
+    return []
+
+
+def revisions(files: MonthFiles, tag_id: int, start: int, end: int, since: int, *, is_text: bool) -> Revisions:
+    """Revisions of one tag, in the order they were made; those of one moment in different months by month."""
+    rows = []
+    for month in files.between(start, end):
+        with suppress(MonthGone), files.reading(month) as connection:
+            rows += connection.execute(_REVISIONS, (tag_id, start, end, since)).fetchall()
+    rows.sort(key=lambda row: row[1])
+    time, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason = zip(*rows, strict=True) if rows else ((),) * 10
+    was = np.array([quality is not None for quality in old_quality], np.bool_)
+    is_now = np.array([quality is not None for quality in new_quality], np.bool_)
+    return Revisions(
+        np.array(time, np.int64),
+        np.array(revised_at, np.int64),
+        was,
+        _texts(old_text) if is_text else floats_of(old_value),
+        np.array([quality or 0 for quality in old_quality], np.int16),
+        is_now,
+        _texts(new_text) if is_text else floats_of(new_value),
+        np.array([quality or 0 for quality in new_quality], np.int16),
+        _texts(user),
+        _texts(reason),
+    )
+
+
+def _texts(column: tuple[str | None, ...]) -> TextColumn:
+    texts = np.empty(len(column), np.object_)
+    texts[:] = [text or "" for text in column]
+    return texts

@@ -1,0 +1,106 @@
+"""Roll-ups: minutes in the month files, hours in the main file, which outlive the samples. One column for each of ``STORED_COLUMNS``; NaN is NULL."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import numpy as np
+
+from plant.aggregates import STORED_COLUMNS, from_stored
+from plant.batch import Int32Column, Int64Column, SampleBatch
+from services.store.interface import HOUR, DueHours, RollUps
+from services.store.sqlite.connections import Connections
+from services.store.sqlite.due import take_off
+from services.store.sqlite.month_files import MonthFiles, MonthGone
+from services.store.sqlite.months import months_of
+from services.store.sqlite.write import thin_history
+
+_COLUMNS: Final = ", ".join(("tag_id", "ts", *STORED_COLUMNS))
+_PLACES: Final = ", ".join("?" * (2 + len(STORED_COLUMNS)))
+_QUERY: Final = f"SELECT {_COLUMNS} FROM {{}} WHERE tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts"
+
+
+def save_roll_ups(main: Connections, files: MonthFiles, minutes: RollUps, hours: RollUps, done: DueHours) -> None:
+    """Minutes first: until the main file's transaction the hours are due, and nobody uses either.
+
+    Hours of a month that has no file any more stay as they are: they were made while it had one.
+    """
+    there = files.existing()
+    for month, (of_done, of_minutes) in _by_month(done.hour, minutes.start, there).items():
+        with files.writing(month) as connection:
+            ends = [(tag_id, hour, hour + HOUR) for tag_id, hour in _pairs(done.tag_id[of_done], done.hour[of_done])]
+            connection.executemany("DELETE FROM roll_up_minute WHERE tag_id = ? AND ts >= ? AND ts < ?", ends)
+            _insert(connection, "roll_up_minute", minutes, of_minutes)
+    is_there = np.isin(months_of(done.hour), there)
+    with main.writing() as connection:
+        connection.executemany("DELETE FROM roll_up_hour WHERE tag_id = ? AND ts = ?", _pairs(done.tag_id[is_there], done.hour[is_there]))
+        _insert(connection, "roll_up_hour", hours, np.isin(months_of(hours.start), there))
+        take_off(connection, done)
+
+
+def read_minutes(main: Connections, files: MonthFiles, tag_id: int, start: int, end: int) -> RollUps:
+    """Minutes with ``start <= begin < end``."""
+    rows = []
+    for month in files.between(start, end):
+        with suppress(MonthGone), files.reading(month) as connection:
+            rows += connection.execute(_QUERY.format("roll_up_minute"), (tag_id, start, end)).fetchall()
+    with main.reading() as connection:
+        return _roll_ups(rows, _is_stepped(connection, tag_id))
+
+
+def read_hours(main: Connections, tag_id: int, start: int, end: int) -> RollUps:
+    """Hours with ``start <= begin < end``."""
+    with main.reading() as connection:
+        return _roll_ups(connection.execute(_QUERY.format("roll_up_hour"), (tag_id, start, end)).fetchall(), _is_stepped(connection, tag_id))
+
+
+def thinned_among(files: MonthFiles, tag_id: Int32Column, hour: Int64Column) -> DueHours:
+    """The hours, with those that were thinned before marked so."""
+    thinned = np.zeros(len(hour), np.bool_)
+    months = months_of(hour)
+    for month in np.unique(months).tolist():
+        (asked,) = np.nonzero(months == month)
+        span = int(hour[asked].min()), int(hour[asked].max())
+        with suppress(MonthGone), files.reading(month) as connection:
+            found = set(connection.execute("SELECT tag_id, hour FROM thinned WHERE hour BETWEEN ? AND ?", span).fetchall())
+            thinned[asked] = [pair in found for pair in _pairs(tag_id[asked], hour[asked])]
+    return DueHours(tag_id, hour, thinned)
+
+
+def thin(files: MonthFiles, samples: SampleBatch, done: DueHours) -> None:
+    """Removes samples and remembers that the hours were thinned; a month is one transaction."""
+    for month, (of_done, of_samples) in _by_month(done.hour, samples.time, files.existing()).items():
+        with files.writing(month) as connection:
+            thin_history(connection, samples.select(of_samples))
+            pairs = [(hour, tag_id) for tag_id, hour in _pairs(done.tag_id[of_done], done.hour[of_done])]
+            connection.executemany("INSERT OR IGNORE INTO thinned VALUES (?, ?)", pairs)
+
+
+Masks = tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], np.ndarray[tuple[int], np.dtype[np.bool_]]]
+
+
+def _by_month(done: Int64Column, rows: Int64Column, there: Sequence[int]) -> dict[int, Masks]:
+    """Which hours and which rows lie in each month that has a file and any of them."""
+    hours, others = months_of(done), months_of(rows)
+    return {month: (hours == month, others == month) for month in np.union1d(hours, others).tolist() if month in there}
+
+
+def _insert(connection: sqlite3.Connection, table: str, roll_ups: RollUps, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+    columns = [roll_ups.tag_id, roll_ups.start, *(getattr(roll_ups.summaries, name) for name in STORED_COLUMNS)]
+    rows = zip(*(column[mask].tolist() for column in columns), strict=True)
+    connection.executemany(f"INSERT OR REPLACE INTO {table} ({_COLUMNS}) VALUES ({_PLACES})", rows)
+
+
+def _roll_ups(rows: Sequence[tuple[Any, ...]], is_stepped: bool) -> RollUps:
+    tag_id, start, *columns = zip(*rows, strict=True) if rows else ((),) * (2 + len(STORED_COLUMNS))
+    kept = {name: np.array(column, dtype) for (name, dtype), column in zip(STORED_COLUMNS.items(), columns, strict=True)}
+    return RollUps(np.array(tag_id, np.int32), np.array(start, np.int64), from_stored(kept, is_stepped))
+
+
+def _is_stepped(connection: sqlite3.Connection, tag_id: int) -> bool:
+    return bool(connection.execute("SELECT stepped FROM tag WHERE id = ?", (tag_id,)).fetchone() == (1,))
+
+
+def _pairs(tag_id: Int32Column, hour: Int64Column) -> list[tuple[int, int]]:
+    return list(zip(tag_id.tolist(), hour.tolist(), strict=True))
