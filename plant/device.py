@@ -60,7 +60,7 @@ class ClockOffset:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A value computed in the gateway from other tags, with the worst quality of its inputs.
+    """A value computed from other tags, with the worst quality of its inputs.
 
     ``text`` is an arithmetic expression over the variables of ``inputs`` (variable -> tag name).
     """

@@ -9,16 +9,18 @@ Rules:
 """
 
 import asyncio
+import contextlib
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from typing import Final, TypeVar
 
 import numpy as np
 from nats.aio.subscription import Subscription
 
 from plant import times
-from plant.batch import Batch, Int32Column
+from plant.batch import Batch
 from plant.errors import BusUnavailable, StoreUnavailable, Unstorable
 from plant.event import Event, Scalar
 from services.bus import Bus, subjects
@@ -32,6 +34,7 @@ from services.bus.edit_messages import (
     encode_edit_answer,
 )
 from services.bus.messages import MalformedMessage
+from services.historian.delivery import Stopped
 from services.historian.metrics import HistorianMetrics
 from services.store import Authorship, Edit, Store
 
@@ -41,21 +44,21 @@ EDITED: Final = "history.edited"
 DELETED: Final = "history.deleted"
 """Kinds of the events that tell what is about to be done."""
 
-Changed = Callable[[Int32Column, int, int], None]
-"""Told of tag ids whose history changed, and from when to when (UTC microseconds, the end not included)."""
+Changing = Callable[[Collection[int], int, int], AbstractAsyncContextManager[None]]
+"""Entered around a change of tag ids' history, from when to when (UTC microseconds, the end not included)."""
 
 RequestT = TypeVar("RequestT", EditRequest, DeleteRequest)
 
 
 class Editing:
-    """Serves ``history.edit`` and ``history.delete``. ``written`` is told of samples that were written, ``changed`` of where history is another now."""
+    """Serves ``history.edit`` and ``history.delete``. ``written`` is told of samples that were written; ``changing`` is entered around each change."""
 
-    def __init__(self, store: Store, bus: Bus, metrics: HistorianMetrics, written: Callable[[Batch], None], changed: Changed) -> None:
+    def __init__(self, store: Store, bus: Bus, metrics: HistorianMetrics, written: Callable[[Batch], None], changing: Changing) -> None:
         self._store = store
         self._bus = bus
         self._metrics = metrics
         self._written = written
-        self._changed = changed
+        self._changing = changing
 
     async def serve(self) -> list[Subscription]:
         return [
@@ -81,7 +84,7 @@ class Editing:
             return EditAnswer(refused=EditRefused.MALFORMED, detail=str(error))
         except Unstorable as error:
             return EditAnswer(refused=EditRefused.UNSTORABLE, detail=str(error))
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Stopped) as error:
             _log.warning("an edit was not made, the store is away: %s", error)
             return EditAnswer(refused=EditRefused.STORE_AWAY, detail="the store is away; nothing was written")
         except BusUnavailable as error:
@@ -92,11 +95,16 @@ class Editing:
         author = Authorship(request.user, request.reason, times.now())
         count = len(request.samples) + len(request.texts)
         await self._tell(EDITED, author, {"samples": count, "mode": request.mode.value})
-        report = await asyncio.to_thread(self._store.edit, Edit(request.samples, request.texts, request.mode, author))
+        async with contextlib.AsyncExitStack() as changes:
+            for batch in (request.samples, request.texts):
+                if len(batch):
+                    span = int(batch.time.min()), int(batch.time.max()) + 1
+                    await changes.enter_async_context(self._changing(set(batch.tag_id.tolist()), *span))
+            report = await asyncio.to_thread(self._store.edit, Edit(request.samples, request.texts, request.mode, author))
         for batch, rejected in ((request.samples, report.rejected), (request.texts, report.rejected_texts)):
             accepted = np.ones(len(batch), np.bool_)
             accepted[rejected] = False
-            self._edited(batch.select(accepted))
+            self._written(batch.select(accepted))
         return EditAnswer(
             report.inserted,
             report.replaced,
@@ -105,17 +113,11 @@ class Editing:
             rejected_texts=tuple(report.rejected_texts.tolist()),
         )
 
-    def _edited(self, batch: Batch) -> None:
-        if len(batch):
-            self._written(batch)
-            self._changed(np.unique(batch.tag_id), int(batch.time.min()), int(batch.time.max()) + 1)
-
     async def _delete(self, request: DeleteRequest) -> EditAnswer:
         author = Authorship(request.user, request.reason, times.now())
         await self._tell(DELETED, author, {"tag_id": request.tag_id, "start": request.start, "end": request.end})
-        deleted = await asyncio.to_thread(self._store.delete, request.tag_id, request.start, request.end, author)
-        if deleted:
-            self._changed(np.array([request.tag_id], np.int32), request.start, request.end)
+        async with self._changing({request.tag_id}, request.start, request.end):
+            deleted = await asyncio.to_thread(self._store.delete, request.tag_id, request.start, request.end, author)
         return EditAnswer(deleted=deleted)
 
     async def _tell(self, kind: str, author: Authorship, detail: dict[str, Scalar]) -> None:

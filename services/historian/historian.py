@@ -22,7 +22,7 @@ from nats.js import JetStreamContext
 from prometheus_client import CollectorRegistry
 
 from plant import times
-from plant.batch import Batch, Int32Column, SampleBatch, TextBatch
+from plant.batch import Batch, SampleBatch, TextBatch
 from plant.current_values import CurrentValues
 from plant.envelope import Envelope, unseal
 from plant.errors import CorruptBatch, StoreUnavailable, Unstorable
@@ -37,6 +37,7 @@ from services.historian.journal import Journal
 from services.historian.ledger import PositionLedger
 from services.historian.metrics import HistorianMetrics
 from services.historian.quarantine import Quarantine
+from services.historian.recalculation import Recalculation
 from services.historian.upkeep import Upkeep
 from services.store import Commit, CommitReport, Store, check_storable
 
@@ -73,6 +74,7 @@ class Historian:
         self._tags = TagIndex([tag.id for tag in site.tags])
         self._ledger = PositionLedger({})
         self._quarantine = Quarantine(bus, self._metrics)
+        self._recalculation = Recalculation(store, site, self._metrics, self._current.update)
         self._store_is_up = True
         self._is_behind = False
         self._stop = asyncio.Event()
@@ -90,7 +92,8 @@ class Historian:
         if stop.is_set():
             return
         async with asyncio.TaskGroup() as group:
-            group.create_task(Journal(self._store, self._bus, self._quarantine).run(stop))
+            group.create_task(Journal(self._store, self._bus, self._quarantine, self._recalculation.told_of).run(stop))
+            group.create_task(self._recalculation.run(stop))
             group.create_task(self._save_snapshots(stop))
             group.create_task(self._watch_streams(stop))
             group.create_task(self._drain(stop))
@@ -103,6 +106,7 @@ class Historian:
                 await asyncio.to_thread(self._store.prepare, self._site.tags)
                 self._ledger = PositionLedger(await asyncio.to_thread(self._store.positions))
                 samples, texts = await asyncio.to_thread(self._store.snapshot)
+                await asyncio.to_thread(self._recalculation.prepare, stop)
             except StoreUnavailable as error:
                 self._store_failed(error)
                 await pause(stop, _RETRY_STORE_AFTER)
@@ -114,13 +118,10 @@ class Historian:
                 return
 
     async def _serve_edits(self, stop: asyncio.Event) -> None:
-        subscriptions = await Editing(self._store, self._bus, self._metrics, self._current.update, self._changed).serve()
+        subscriptions = await Editing(self._store, self._bus, self._metrics, self._current.update, self._recalculation.changing).serve()
         await stop.wait()
         for subscription in subscriptions:
             await subscription.unsubscribe()
-
-    def _changed(self, tag_ids: Int32Column, start: int, end: int) -> None:
-        """History is another now in ``[start, end)``."""
 
     async def _drain(self, stop: asyncio.Event) -> None:
         subscription = await self._bus.streams.pull_subscribe_bind(subjects.HISTORIAN, subjects.SAMPLES_STREAM)
@@ -182,15 +183,16 @@ class Historian:
 
         Raises:
             Unstorable: the store will never take it; nothing was written.
-            Stopped: it was told to stop while the store was away; nothing was written.
+            Stopped: it was told to stop while the store was away; what was written comes again and changes nothing.
         """
         commit = _commit_of(received, self._ledger)
         alive = asyncio.create_task(keep_in_hand([one.message for one in received]))
         try:
             report = await self._commit_when_possible(commit)
+            self._committed(commit, report, received)
+            await self._recalculation.committed(commit.samples)
         finally:
             alive.cancel()
-        self._committed(commit, report, received)
         await acknowledge([one.message for one in received])
 
     async def _commit_when_possible(self, commit: Commit) -> CommitReport:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,10 +33,12 @@ class _Entry:
 class Journal:
     """Drains the stream of events; stored before acknowledged, and once whatever is handed out twice. What can never be stored goes to quarantine."""
 
-    def __init__(self, store: Store, bus: Bus, quarantine: Quarantine) -> None:
+    def __init__(self, store: Store, bus: Bus, quarantine: Quarantine, on_gap: Callable[[Gap], Awaitable[None]]) -> None:
+        """``on_gap`` is called with each gap that was saved, before that is acknowledged."""
         self._store = store
         self._bus = bus
         self._quarantine = quarantine
+        self._on_gap = on_gap
         self._stop = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -75,7 +77,10 @@ class Journal:
         messages = [entry.message for entry in entries]
         alive = asyncio.create_task(keep_in_hand(messages))
         try:
-            await self._save_when_possible([entry.event for entry in entries], [entry.gap for entry in entries if entry.gap is not None])
+            gaps = [entry.gap for entry in entries if entry.gap is not None]
+            await self._save_when_possible([entry.event for entry in entries], gaps)
+            for gap in gaps:
+                await self._on_gap(gap)
         finally:
             alive.cancel()
         await acknowledge(messages)

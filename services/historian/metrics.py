@@ -36,3 +36,7 @@ class HistorianMetrics:
         self.thinned = Counter("monazite_samples_thinned", "Stored samples that the swinging door left out.", registry=registry)
         self.edits = Counter("monazite_history_edits", "Edits and deletions of history, by what came of them.", ("result",), registry=registry)
         self.storage_up = Gauge("monazite_storage_up", "1 while the store takes commits.", registry=registry)
+        self.recalculations_pending = Gauge(
+            "monazite_recalculation_ranges", "Ranges of changed inputs whose calculated tags are not computed again yet.", registry=registry
+        )
+        self.recalculated = Counter("monazite_recalculated_samples", "Results of calculated tags that follow changed inputs.", ("change",), registry=registry)

@@ -10,16 +10,18 @@ from services.store.interface import (
     DueHours,
     Edit,
     EditReport,
+    InputChange,
     Revisions,
     RollUps,
     Store,
 )
 from services.store.opening import open_store
-from services.store.rows import FIRST_TIME, check_event, check_storable
+from services.store.rows import FIRST_TIME, LAST_TIME, check_event, check_storable
 
 __all__ = [
     "FIRST_TIME",
     "HOUR",
+    "LAST_TIME",
     "MINUTE",
     "Account",
     "Authorship",
@@ -28,6 +30,7 @@ __all__ = [
     "DueHours",
     "Edit",
     "EditReport",
+    "InputChange",
     "Revisions",
     "RollUps",
     "Store",

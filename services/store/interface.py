@@ -145,6 +145,17 @@ class RollUps:
 
 
 @dataclass(frozen=True, slots=True)
+class InputChange:
+    """Samples of an input of calculated tags with ``start <= time < end`` (UTC microseconds) that came late, or were changed ``by_hand``; what is computed
+    from them is to be computed again."""
+
+    tag_id: int
+    start: int
+    end: int
+    by_hand: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A user who may log in. ``password_hash`` is an Argon2id string."""
 
@@ -265,6 +276,14 @@ class Store(Protocol):
 
     def compression(self, tag_id: int) -> CompressionReport | None:
         """What thinning did to a tag so far; ``None`` if it was never thinned."""
+        ...
+
+    def save_input_changes(self, changes: Sequence[InputChange]) -> None:
+        """Replaces what is kept of changes that results do not show yet, in one transaction; each (tag, start) at most once."""
+        ...
+
+    def input_changes(self) -> Sequence[InputChange]:
+        """What was saved last, ordered by tag and start."""
         ...
 
     def drop_before(self, time: int) -> Sequence[str]:

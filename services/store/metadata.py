@@ -1,10 +1,10 @@
-"""Tags, events and accounts: the tables that are not history, the same on every database, through SQLAlchemy."""
+"""Tags, events, accounts and changes to recompute: the tables that are not history, the same on every database, through SQLAlchemy."""
 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, Float, Integer, MetaData, String, Table, Text, insert, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, Float, Integer, MetaData, String, Table, Text, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from plant.errors import ConfigurationError, Problem, StoreUnavailable, Unstorable
 from plant.event import Event
 from plant.tag import Tag
-from services.store.interface import Account
+from services.store.interface import Account, InputChange
 from services.store.refusals import is_refusal
 from services.store.rows import check_event
 
@@ -52,6 +52,15 @@ _account = Table(
     Column("name", String, primary_key=True),
     Column("password_hash", String, nullable=False),
     Column("role", String, nullable=False),
+)
+
+_input_change = Table(
+    "input_change",
+    _metadata,
+    Column("tag_id", Integer, primary_key=True, autoincrement=False),
+    Column("start_time", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_time", BigInteger, nullable=False),
+    Column("by_hand", Boolean, nullable=False),
 )
 
 
@@ -127,6 +136,18 @@ class Metadata:
         row = {"name": account.name, "password_hash": account.password_hash, "role": account.role}
         with self._transaction() as connection:
             connection.execute(self._insert(_account).values(**row).on_conflict_do_update(index_elements=["name"], set_=row))
+
+    def save_input_changes(self, changes: Sequence[InputChange]) -> None:
+        rows = [{"tag_id": one.tag_id, "start_time": one.start, "end_time": one.end, "by_hand": one.by_hand} for one in changes]
+        with self._transaction() as connection:
+            connection.execute(delete(_input_change))
+            if rows:
+                connection.execute(insert(_input_change), rows)
+
+    def input_changes(self) -> Sequence[InputChange]:
+        query = select(_input_change).order_by(_input_change.c.tag_id, _input_change.c.start_time)
+        with self._transaction() as connection:
+            return [InputChange(row.tag_id, row.start_time, row.end_time, row.by_hand) for row in connection.execute(query)]
 
     def close(self) -> None:
         self._engine.dispose()

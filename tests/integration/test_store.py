@@ -20,7 +20,7 @@ from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
 from plant.quality import Quality
 from plant.tag import DataType
-from services.store import Account, Commit, CommitReport, Store, open_store
+from services.store import FIRST_TIME, LAST_TIME, Account, Commit, CommitReport, InputChange, Store, open_store
 from tests.postgres import PostgresServer
 from tests.samples import batch_of, make_tag, rows_of
 
@@ -59,6 +59,18 @@ def test_nan_is_a_value_like_another(store: Store) -> None:
     (row,) = all_rows(store)
     assert math.isnan(row[2])
     assert row[3] == BAD
+
+
+def test_changes_of_inputs_are_replaced_as_a_whole(store: Store, store_url: str) -> None:
+    assert store.input_changes() == []
+    changes = [InputChange(2, T0, T0 + 1, by_hand=True), InputChange(1, T0 + 9, LAST_TIME, by_hand=False), InputChange(1, FIRST_TIME, T0, by_hand=False)]
+    store.save_input_changes(changes)
+    with contextlib.closing(open_store(store_url)) as other:
+        assert other.input_changes() == [changes[2], changes[1], changes[0]]
+    store.save_input_changes(changes[:1])
+    assert store.input_changes() == changes[:1]
+    store.save_input_changes([])
+    assert store.input_changes() == []
 
 
 def test_text_comes_back_as_it_was(store: Store) -> None:

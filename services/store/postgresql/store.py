@@ -17,7 +17,7 @@ from plant.errors import StoreUnavailable, Unstorable
 from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
 from plant.tag import Tag
-from services.store.interface import Account, Commit, CommitReport
+from services.store.interface import Account, Commit, CommitReport, InputChange
 from services.store.metadata import Metadata
 from services.store.postgresql.copying import from_copy
 from services.store.postgresql.schema import SCHEMA_LOCK, is_partitioned, make_partitions, make_tables, make_views, timescaledb_version
@@ -150,6 +150,12 @@ class PostgresqlStore:
 
     def events(self, start: int, end: int, limit: int) -> Sequence[Event]:
         return self._metadata.events(start, end, limit)
+
+    def save_input_changes(self, changes: Sequence[InputChange]) -> None:
+        self._metadata.save_input_changes(changes)
+
+    def input_changes(self) -> Sequence[InputChange]:
+        return self._metadata.input_changes()
 
     def account(self, name: str) -> Account | None:
         return self._metadata.account(name)

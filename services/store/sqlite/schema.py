@@ -12,7 +12,7 @@ PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
 )
 
-MAIN_VERSION: Final = "0002"
+MAIN_VERSION: Final = "0003"
 """Newest script in ``migrations/versions/``."""
 
 MONTH_VERSION: Final = 1

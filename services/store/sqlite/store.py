@@ -18,7 +18,7 @@ from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
 from plant.quality import ANY_QUALITY, QualityRange
 from plant.tag import Tag
-from services.store.interface import Account, Authorship, Commit, CommitReport, DueHours, Edit, EditReport, Revisions, RollUps
+from services.store.interface import Account, Authorship, Commit, CommitReport, DueHours, Edit, EditReport, InputChange, Revisions, RollUps
 from services.store.metadata import Metadata
 from services.store.rows import check_gap, check_storable, distinct
 from services.store.sqlite import read
@@ -207,6 +207,12 @@ class SqliteStore:
 
     def events(self, start: int, end: int, limit: int) -> Sequence[Event]:
         return self._metadata.events(start, end, limit)
+
+    def save_input_changes(self, changes: Sequence[InputChange]) -> None:
+        self._metadata.save_input_changes(changes)
+
+    def input_changes(self) -> Sequence[InputChange]:
+        return self._metadata.input_changes()
 
     def account(self, name: str) -> Account | None:
         return self._metadata.account(name)

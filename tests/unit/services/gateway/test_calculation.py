@@ -1,8 +1,4 @@
-import numpy as np
-import pytest
-
 from plant.device import Expression
-from plant.quality import Quality
 from services.gateway.calculation import Calculation
 from tests.samples import batch_of, make_tag, rows_of
 
@@ -10,7 +6,6 @@ FORCE = make_tag(1, "SIN.PRS101.WT101")
 AREA = make_tag(2, "SIN.PRS101.ZT101")
 RESULT = make_tag(3, "SIN.PRS101.DY101")
 BY_NAME = {tag.name: tag for tag in (FORCE, AREA, RESULT)}
-BAD, UNCERTAIN = int(Quality.BAD_SENSOR_FAILURE), int(Quality.UNCERTAIN_SENSOR_NOT_ACCURATE)
 
 
 def pressure() -> Calculation:
@@ -29,23 +24,17 @@ def test_inputs_hold_their_latest_value_at_each_time() -> None:
     assert rows_of(calculation.results(batch)) == [(3, 10, 3.0, 0), (3, 20, 4.0, 0), (3, 25, 2.0, 0), (3, 30, 2.25, 0)]
 
 
+def test_from_batch_to_batch_the_newest_sample_of_an_input_is_remembered() -> None:
+    calculation = pressure()
+    calculation.results(batch_of([(1, 30, 9.0, 0), (1, 20, 8.0, 0), (1, 30, 10.0, 0), (2, 10, 2.0, 0)]))
+    assert rows_of(calculation.results(batch_of([(2, 40, 4.0, 0)]))) == [(3, 40, 2.5, 0)], "of equal times the last arrival counts"
+
+
 def test_a_late_sample_is_no_newer_for_having_come_last() -> None:
     calculation = pressure()
     calculation.results(batch_of([(1, 200, 8.0, 0), (2, 100, 2.0, 0)]))
     calculation.results(batch_of([(1, 150, 100.0, 0)]))
     assert rows_of(calculation.results(batch_of([(2, 300, 4.0, 0)]))) == [(3, 300, 2.0, 0)]
-
-
-@pytest.mark.parametrize(("force", "area", "worst"), [(0, UNCERTAIN, UNCERTAIN), (BAD, UNCERTAIN, BAD), (0, BAD, BAD), (0, 0, 0)])
-def test_the_worst_quality_of_the_inputs_is_the_results(force: int, area: int, worst: int) -> None:
-    result = pressure().results(batch_of([(1, 10, 6.0, force), (2, 10, 2.0, area)]))
-    assert result.quality.tolist() == [worst]
-    assert np.isnan(result.value[0]) == (worst < 0), "a Bad result carries no value"
-
-
-def test_outside_the_domain_the_result_is_bad() -> None:
-    result = pressure().results(batch_of([(1, 10, 6.0, 0), (2, 10, 0.0, 0)]))
-    assert result.quality.tolist() == [Quality.BAD_OUT_OF_RANGE]
 
 
 def test_other_tags_cause_nothing() -> None:

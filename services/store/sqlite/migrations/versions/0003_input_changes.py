@@ -1,0 +1,13 @@
+"""Changes of inputs of calculated tags whose results are still to be computed again."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    op.execute(
+        "CREATE TABLE input_change (tag_id INTEGER NOT NULL, start_time BIGINT NOT NULL, end_time BIGINT NOT NULL, by_hand BOOLEAN NOT NULL, "
+        "PRIMARY KEY (tag_id, start_time))"
+    )
