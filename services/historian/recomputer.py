@@ -10,7 +10,8 @@ from plant import times
 from plant.batch import SampleBatch, TextBatch
 from plant.site import Site
 from services.calculation import Formula, Recomputed, formulas_of, recomputed
-from services.store import LAST_TIME, Authorship, Commit, Edit, EditMode, InputChange, Store
+from plant.edit import EditMode
+from services.store import LAST_TIME, Authorship, Commit, Edit, InputChange, Store
 
 AUTHOR: Final = "monazite"
 _ROWS_A_PIECE: Final = 10_000
