@@ -44,7 +44,8 @@ def trend(time: Int64Column, value: Float64Column, quality: Int16Column, start: 
 def points_of_summaries(rows: Summaries) -> TagSamples:
     """Samples that stand for the runs in a trend: first, lowest, highest, last and, if there is a Bad one, the first Bad; in order of time, none twice.
 
-    Give them to ``trend`` in the place of the samples. Lowest and highest are of Good samples: where ``rows.uncertain_count`` is not 0, an Uncertain
+    Give them to ``trend`` in the place of the samples. A run does not keep the StatusCode of every sample: lowest and highest come as plain Good and the Bad
+    one as plain Bad, unless they are the first or the last. Lowest and highest are of Good samples: where ``rows.uncertain_count`` is not 0, an Uncertain
     extreme may hide, and a caller that wants it reads the samples of those rows.
     """
     rows = rows.select(rows.filled)
