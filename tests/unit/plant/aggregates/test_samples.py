@@ -44,3 +44,7 @@ def test_a_tag_reported_by_exception_holds_to_the_present() -> None:
     assert values.percent_good.tolist() == [100.0] * 3
     unsaid = aggregate(AggregateFunction.TIME_AVERAGE_2, samples, edges)
     assert unsaid.quality.tolist() == [GOOD, Quality.BAD_NO_DATA, Quality.BAD_NO_DATA]
+    # The curve through the samples goes on after the end of the data, as Uncertain.
+    curve = aggregate(AggregateFunction.TIME_AVERAGE, samples, edges, known_until=50_000_000)
+    assert curve.value.tolist() == [2.0, 3.0, 3.0]
+    assert curve.quality.tolist() == [GOOD, GOOD, Quality.UNCERTAIN_DATA_SUB_NORMAL]

@@ -46,7 +46,7 @@ def test_no_extreme_and_no_gap_is_lost(samples: TagSamples, span: set[int], pixe
         assert any(quality < 0 for *_, quality in kept) == has_bad
         if all_of_it:
             assert kept[-1] == all_of_it[-1]
-            assert has_bad or kept[0] == all_of_it[0]
+            assert kept[0] == all_of_it[0] or (len(kept) == 4 and has_bad and all_of_it[-1][2] >= 0), "the first gives way only to a Bad one between"
 
 
 def test_a_pixel_has_its_first_lowest_highest_and_last_sample() -> None:
@@ -60,6 +60,14 @@ def test_a_bad_stretch_inside_a_pixel_shows() -> None:
     kept = trend(samples.time, samples.value, samples.quality, 0, 7 * MICROSECONDS, 1)
     assert (kept.time // MICROSECONDS).tolist() == [1, 2, 4, 6], "the first sample gives way to the Bad one"
     assert np.isnan(kept.value[1])
+
+
+def test_the_first_sample_stays_where_there_is_room() -> None:
+    samples = tag_samples(list(range(4)), [5.0, 9, 1, 3], [GOOD, BAD, GOOD, GOOD], stepped=False)
+    assert len(trend(samples.time, samples.value, samples.quality, 0, 4 * MICROSECONDS, 1)) == 4
+    ends_bad = tag_samples(list(range(6)), [5.0, 1, 9, 9, 8, 7], [GOOD, GOOD, BAD, GOOD, GOOD, BAD], stepped=False)
+    kept = trend(ends_bad.time, ends_bad.value, ends_bad.quality, 0, 6 * MICROSECONDS, 1)
+    assert (kept.time // MICROSECONDS).tolist() == [0, 1, 3, 5], "one Bad sample is enough"
 
 
 def test_samples_outside_the_span_are_left_out_and_none_is_none() -> None:
