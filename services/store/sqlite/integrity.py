@@ -54,7 +54,7 @@ def damage_of(file: Path) -> str | None:
     """What is wrong with a file, ``None`` if nothing was found in the time there is."""
     deadline = time.monotonic() + _SECONDS
     try:
-        with closing(open_file(file)) as connection:
+        with closing(open_file(file, pragmas=())) as connection:
             connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
@@ -66,8 +66,10 @@ def damage_of(file: Path) -> str | None:
 
 
 def _head_of(file: Path) -> str | None:
+    if not file.stat().st_size:
+        return "it is empty"
     try:
-        with closing(open_file(file)) as connection:
+        with closing(open_file(file, pragmas=())) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.DatabaseError as error:
         return _damage(file, error)
