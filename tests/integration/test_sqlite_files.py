@@ -536,3 +536,66 @@ def test_tables_of_roll_ups_have_the_columns_of_summaries(file: Path) -> None:
             columns = {name: kind for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({table})")}
         kinds = {name: "REAL" if dtype.kind == "f" else "INTEGER" for name, dtype in STORED_COLUMNS.items()}
         assert columns == {"tag_id": "INTEGER", "ts": "INTEGER", **kinds}
+
+
+_WRITING = """
+import sys, threading
+import numpy as np
+from plant.aggregates import TagSamples, summarise
+from services.store import HOUR, RollUps, open_store
+from tests.integration.test_sqlite_files import EVER, MONTHS, TAGS, numbered
+store = open_store(sys.argv[1])
+store.prepare(TAGS)
+
+def roll_up():
+    while True:
+        due = store.take_due(MONTHS[-1] + 31 * 24 * HOUR, 3)
+        for hour in due.hour.tolist():
+            samples = store.samples(1, hour, hour + HOUR, 10**6)
+            summaries = summarise(TagSamples(samples.time, samples.value, samples.quality, False), np.array([hour, hour + HOUR]))
+            hours = RollUps(np.array([1], np.int32), np.array([hour]), summaries)
+            done = type(due)(due.tag_id[due.hour == hour], due.hour[due.hour == hour], due.thinned[due.hour == hour])
+            store.save_roll_ups(store.minutes(1, 0, 0), hours, done)
+
+threading.Thread(target=roll_up, daemon=True).start()
+positions = store.positions()
+number = positions["A"].sequence + 1 if positions else 0
+while True:
+    store.commit(numbered(number))
+    print(number, flush=True)
+    number += 1
+"""
+
+
+def numbered(number: int) -> Commit:
+    """The commit of that number: 50 samples in each of two months, most in hours that others wrote to before."""
+    rows = [(1, MONTHS[month] + number % 5 * HOUR + number * 1000 + row, float(number), 0) for month in (number % 3, 3) for row in range(50)]
+    return Commit(batch_of(rows), NO_TEXTS, [Position("A", 1, number, rows[-1][1])])
+
+
+def test_kills_under_load_lose_nothing_and_leave_no_roll_up_wrong(file: Path) -> None:
+    rolled_up = 0
+    for delay in (0.2, 0.6, 1.0):
+        with subprocess.Popen([sys.executable, "-c", _WRITING, f"sqlite:///{file}"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as writing:
+            assert writing.stdout is not None
+            told = [writing.stdout.readline()]
+            killer = threading.Timer(delay, writing.kill)
+            killer.start()
+            told += writing.stdout.readlines()
+        assert writing.returncode == -signal.SIGKILL
+        acknowledged = int(next(line for line in reversed(told) if line.endswith("\n")))
+        with opened(file) as store:
+            stored = store.positions()["A"].sequence
+            assert stored >= acknowledged
+            samples = store.samples(1, *EVER, 10**6)
+            for number in range(max(0, stored - 50), stored + 1):
+                assert np.isin(numbered(number).samples.time, samples.time).all()
+            assert stored * 100 < len(samples) <= (stored + 2) * 100
+            hours, counts = np.unique(samples.time // HOUR * HOUR, return_counts=True)
+            usable = ~np.isin(hours, store.due_hours(1, *EVER))
+            made = store.hours(1, *EVER)
+            kept = dict(zip(made.start.tolist(), made.summaries.good_count.tolist(), strict=True))
+            for hour, count in zip(hours[usable].tolist(), counts[usable].tolist(), strict=True):
+                assert kept[hour] == count
+            rolled_up += int(np.count_nonzero(usable))
+    assert rolled_up, "no hour was ever left alone long enough to be used"
