@@ -87,11 +87,11 @@ class Connections:
                 return
 
 
-def open_file(file: Path, mode: str = "rw") -> sqlite3.Connection:
+def open_file(file: Path, mode: str = "rw", pragmas: Sequence[str] = PRAGMAS) -> sqlite3.Connection:
     """A connection without transactions of its own. ``mode`` is SQLite's: ``ro``, ``rw`` or ``rwc``, which makes the file."""
     connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=10)
     try:
-        for pragma in PRAGMAS if mode != "ro" else ():
+        for pragma in pragmas:
             connection.execute(pragma)
     except sqlite3.Error:
         connection.close()

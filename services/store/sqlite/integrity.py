@@ -15,7 +15,7 @@ from services.store.sqlite.schema import MONTH_VERSION
 _log = logging.getLogger(__name__)
 
 _SECONDS: Final = 20.0
-"""For looking through one file; what is larger is looked at as far as that goes."""
+"""For looking through the main file, and for all months together; what is larger is looked at as far as that goes."""
 
 _STEPS: Final = 100_000
 _NEWEST: Final = 2
@@ -24,7 +24,7 @@ _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 def check_main(file: Path) -> None:
     """Raises ``ConfigurationError`` when the main file is damaged. One that is not there yet is whole."""
-    damage = damage_of(file) if file.exists() and file.stat().st_size else None
+    damage = damage_of(file, time.monotonic() + _SECONDS) if file.exists() and file.stat().st_size else None
     if damage is not None:
         mend = "stop everything, move it and what stands beside it away, and copy the newest backup in its place"
         raise ConfigurationError([Problem(str(file), None, None, f"the file is damaged: {damage}", mend)])
@@ -36,38 +36,40 @@ def check_months(files: MonthFiles) -> None:
     Raises:
         ConfigurationError: a month is a newer program's.
     """
-    months = files.existing()
+    months = files.existing()[::-1]
+    deadline = time.monotonic() + _SECONDS
     damaged = []
     for month in months:
         file = files.file(month)
         unclosed = any(part.exists() and part.stat().st_size for part in companions(file)[:1])
         damage = _head_of(file)
-        if damage is None and (unclosed or month in months[-_NEWEST:]):
-            damage = damage_of(file)
+        if damage is None and (unclosed or month in months[:_NEWEST]):
+            damage = damage_of(file, deadline)
         if damage is not None:
             damaged.append((month, damage))
     for month, damage in damaged:
         _log.error("%s is damaged (%s); it is kept as %s, and the month begins anew", files.file(month), damage, files.set_aside(month))
 
 
-def damage_of(file: Path) -> str | None:
-    """What is wrong with a file, ``None`` if nothing was found in the time there is."""
-    deadline = time.monotonic() + _SECONDS
+def damage_of(file: Path, deadline: float) -> str | None:
+    """What is wrong with a file, ``None`` if nothing was found until ``deadline`` (monotonic seconds)."""
     try:
-        with closing(open_file(file)) as connection:
+        with closing(open_file(file, pragmas=())) as connection:
             connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_INTERRUPT:
-            _log.warning("%s is too large to be looked through in %g s; what was seen of it is whole", file, _SECONDS)
+            _log.warning("%s is too large to be looked through at the start; what was seen of it is whole", file)
             return None
         return _damage(file, error)
     return None if found == "ok" else str(found)
 
 
 def _head_of(file: Path) -> str | None:
+    if not file.stat().st_size:
+        return "it is empty"
     try:
-        with closing(open_file(file)) as connection:
+        with closing(open_file(file, pragmas=())) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.DatabaseError as error:
         return _damage(file, error)

@@ -34,7 +34,7 @@ _HOURS: Final = f"SELECT DISTINCT tag_id, ts - ((ts % {HOUR}) + {HOUR}) % {HOUR}
 
 def move_into_months(main: Path, connection: sqlite3.Connection) -> None:
     """Copies all history that was committed in ``main`` into month files, and marks its hours due through ``connection``, in its transaction."""
-    with closing(open_file(main, "ro")) as old:
+    with closing(open_file(main, "ro", ())) as old:
         if old.execute("SELECT 1 FROM sqlite_master WHERE name = 'sample'").fetchone() is None:
             return
         held: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)
