@@ -1,0 +1,137 @@
+"""Summaries of runs of samples: what every aggregate can be finished from, and what adjacent runs can be merged to.
+
+Rule: everything that a summary sums is a sum over samples, or over the regions between one sample and the next. A region belongs to the run that holds
+both its samples; merging two runs adds the region between them. So the order of merging does not matter, and a roll-up answers as the samples do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from plant.batch import Float64Column, Int16Column, Int64Column
+from plant.quality import UNCERTAIN_FLOOR
+
+NO_TIME: Final = np.iinfo(np.int64).min
+"""Time of what is not there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summaries:
+    """One row for each run of consecutive samples of one tag, in order of time; a run may be empty (``first_time`` is ``NO_TIME``).
+
+    ``stepped`` and ``uncertain_as_bad`` hold for all rows: a sample is *usable* if it is Good, or Uncertain where ``uncertain_as_bad`` is False.
+    Times are int64 UTC microseconds and ``NO_TIME`` where there is none, durations int64 microseconds, counts int64, values float64 and NaN where there
+    is none, qualities int16 in the stored form and 0 in an empty run. Integrals are in the unit of the value times seconds.
+
+    ================================================ ==============================================================================================
+    ``first_time`` ``first_value`` ``first_quality`` first sample, of any quality
+    ``last_time`` ``last_value`` ``last_quality``    last sample
+    ``first_usable_time`` ``first_usable_value``     first usable sample
+    ``last_usable_time`` ``last_usable_value``       last usable sample
+    ``good_count`` ``uncertain_count`` ``bad_count`` samples by severity
+    ``mean`` ``squares``                             of the Good values: mean, and sum of squared distances from it
+    ``minimum`` ``minimum_time``                     lowest Good value and when it came first
+    ``maximum`` ``maximum_time``                     highest
+    ``uncertain_minimum`` ``uncertain_maximum``      of the Uncertain values
+    ``good_duration`` ``uncertain_duration``         regions that start with a Good, an Uncertain sample
+    ``firm_duration``                                regions that are Good as a whole: start Good and, where the tag is continuous, end Good
+    ``zero_duration``                                regions that start with a Good zero
+    ``integral``                                     over regions that start usable: to the next sample if that is usable too, else held
+    ``line_integral``                                from each usable sample to the next usable one, over all that lies between
+    ``transitions``                                  changes of value from one usable sample to the next
+    ``worst_quality``                                of the worst severity, the first
+    ``bad_time``                                     first Bad sample
+    ================================================ ==============================================================================================
+    """
+
+    stepped: bool
+    uncertain_as_bad: bool
+    first_time: Int64Column
+    first_value: Float64Column
+    first_quality: Int16Column
+    last_time: Int64Column
+    last_value: Float64Column
+    last_quality: Int16Column
+    first_usable_time: Int64Column
+    first_usable_value: Float64Column
+    last_usable_time: Int64Column
+    last_usable_value: Float64Column
+    good_count: Int64Column
+    uncertain_count: Int64Column
+    bad_count: Int64Column
+    mean: Float64Column
+    squares: Float64Column
+    minimum: Float64Column
+    minimum_time: Int64Column
+    maximum: Float64Column
+    maximum_time: Int64Column
+    uncertain_minimum: Float64Column
+    uncertain_maximum: Float64Column
+    good_duration: Int64Column
+    uncertain_duration: Int64Column
+    firm_duration: Int64Column
+    zero_duration: Int64Column
+    integral: Float64Column
+    line_integral: Float64Column
+    transitions: Int64Column
+    worst_quality: Int16Column
+    bad_time: Int64Column
+
+    def __len__(self) -> int:
+        return len(self.first_time)
+
+    @property
+    def filled(self) -> npt.NDArray[np.bool_]:
+        """True where a run holds a sample; one for each row."""
+        mask: npt.NDArray[np.bool_] = self.first_time != NO_TIME
+        return mask
+
+    def select(self, index: npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice) -> "Summaries":
+        """Rows by mask, positions or slice, still in order of time."""
+        return Summaries(self.stepped, self.uncertain_as_bad, *(getattr(self, name)[index] for name in COLUMNS))
+
+    @staticmethod
+    def concatenate(parts: Sequence["Summaries"]) -> "Summaries":
+        """Parts of one tag, in order of time; at least one.
+
+        Raises:
+            ValueError: the parts were summarised in different ways.
+        """
+        ways = {(part.stepped, part.uncertain_as_bad) for part in parts}
+        if len(ways) != 1:
+            raise ValueError(
+                "summaries of a stepped and a continuous tag, or with Uncertain treated in two ways, cannot be joined: summarise the samples again"
+            )
+        return Summaries(*ways.pop(), *(np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS))
+
+
+COLUMNS: Final = tuple(field.name for field in fields(Summaries))[2:]
+"""Names of the columns, in the order of ``Summaries``."""
+
+_NOT_STORED: Final = frozenset({"uncertain_minimum", "uncertain_maximum"})
+STORED_COLUMNS: Final = {
+    name: np.dtype(np.int16 if name.endswith("quality") else np.int64 if name.endswith(("_time", "_count", "_duration", "transitions")) else np.float64)
+    for name in COLUMNS
+    if name not in _NOT_STORED
+}
+"""Columns that a store keeps for each bucket of a tag that holds a sample, summarised with Uncertain as Bad, and their dtypes. ``stepped`` is the tag's."""
+
+
+def from_stored(columns: dict[str, npt.NDArray[np.generic]], stepped: bool) -> Summaries:
+    """Summaries of a tag from what a store kept, in order of time; integers may come in any width, and as masked by NaN nowhere.
+
+    Raises:
+        KeyError: a column is missing.
+    """
+    kept = {name: np.asarray(columns[name]).astype(dtype, copy=False) for name, dtype in STORED_COLUMNS.items()}
+    unknown = np.full(len(kept["first_time"]), np.nan)
+    return Summaries(stepped, True, *(kept.get(name, unknown) for name in COLUMNS))
+
+
+def usable_mask(quality: Int16Column, uncertain_as_bad: bool) -> npt.NDArray[np.bool_]:
+    """True where a sample may enter a calculation: Good, or Uncertain unless that is treated as Bad."""
+    usable: npt.NDArray[np.bool_] = quality >= 0
+    return usable & (quality < UNCERTAIN_FLOOR) if uncertain_as_bad else usable
