@@ -5,7 +5,7 @@ Source: PostgreSQL sources, ``array_send`` (src/backend/utils/adt/arrayfuncs.c):
 element its length and value, big-endian.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -16,12 +16,10 @@ from plant.batch import SampleBatch
 from services.store.postgresql.copying import times_of
 
 _HEADER: Final = 20
-SAMPLE_COLUMNS: Final[dict[str, npt.DTypeLike]] = {"tag_id": np.int32, "ts": np.int64, "value": np.float64, "quality": np.int16}
+SAMPLE_COLUMNS: Final[Mapping[str, npt.DTypeLike]] = {"tag_id": np.int32, "ts": np.int64, "value": np.float64, "quality": np.int16}
 
 
-def read_columns(
-    connection: Connection, query: sql.Composable, parameters: Sequence[object], columns: dict[str, npt.DTypeLike]
-) -> list[npt.NDArray[Any]]:
+def read_columns(connection: Connection, query: sql.Composable, parameters: Sequence[object], columns: Mapping[str, npt.DTypeLike]) -> list[npt.NDArray[Any]]:
     """The named columns of ``query``, in its order; none may hold a null, and ``timestamptz`` comes as ``copying.moments``."""
     gathered = sql.SQL(", ").join(sql.SQL("array_agg({})").format(sql.Identifier(name)) for name in columns)
     statement = sql.SQL("SELECT {} FROM ({}) AS rows").format(gathered, query)
@@ -30,7 +28,7 @@ def read_columns(
         return take_columns(cursor.pgresult, columns)
 
 
-def take_columns(result: Any, columns: dict[str, npt.DTypeLike]) -> list[npt.NDArray[Any]]:
+def take_columns(result: Any, columns: Mapping[str, npt.DTypeLike]) -> list[npt.NDArray[Any]]:
     """The arrays in the one row of a binary result."""
     return [_column(result.get_value(0, number), np.dtype(kind)) for number, kind in enumerate(columns.values())]
 

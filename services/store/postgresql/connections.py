@@ -45,9 +45,7 @@ class Connections:
             url, min_size=0, max_size=8, open=False, timeout=_DEADLINE, reconnect_timeout=0.5, max_idle=60, check=ConnectionPool.check_connection
         )
         self._pool.open(wait=False)
-        self.engine: Engine = create_engine(
-            "postgresql+psycopg://", creator=lambda: psycopg.connect(url), pool_size=2, max_overflow=4, pool_pre_ping=True
-        )
+        self.engine: Engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), pool_size=2, max_overflow=4, pool_pre_ping=True)
 
     @contextmanager
     def transaction(self, *, reads: bool = False, one_state: bool = False) -> Iterator[Connection]:

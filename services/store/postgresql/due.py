@@ -9,6 +9,7 @@ from typing import Final, LiteralString
 import numpy as np
 from psycopg import Connection, sql
 
+from plant import times
 from plant.batch import Int32Column, Int64Column
 from services.store.interface import HOUR, DueHours
 from services.store.postgresql.arrays import read_columns
@@ -23,22 +24,16 @@ HOURS: Final[LiteralString] = "unnest(%s::integer[], %s::timestamptz[]) AS hours
 MARK: Final[LiteralString] = "ON CONFLICT (tag_id, hour) DO UPDATE SET due = TRUE WHERE NOT roll_up_due.due"
 _MARK: Final[LiteralString] = "INSERT INTO roll_up_due (tag_id, hour) SELECT tag_id, hour FROM " + HOURS + " " + MARK
 _TAKE: Final[LiteralString] = """
-    WITH taken AS (
-        UPDATE roll_up_due d SET due = FALSE, taken = TRUE
-        FROM (SELECT tag_id, hour FROM roll_up_due WHERE due AND NOT taken AND hour <= %s ORDER BY hour, tag_id LIMIT %s) next
-        WHERE d.tag_id = next.tag_id AND d.hour = next.hour RETURNING d.tag_id, d.hour, d.thinned
-    ) SELECT * FROM taken ORDER BY hour, tag_id
+    UPDATE roll_up_due d SET due = FALSE, taken = TRUE
+    FROM (SELECT tag_id, hour FROM roll_up_due WHERE due AND NOT taken AND hour <= %s ORDER BY hour, tag_id LIMIT %s) next
+    WHERE d.tag_id = next.tag_id AND d.hour = next.hour RETURNING d.hour, d.tag_id, d.thinned
 """
 _NOT_TO_USE: Final[LiteralString] = "SELECT hour FROM roll_up_due WHERE tag_id = %s AND hour >= %s AND hour < %s AND (due OR taken) ORDER BY hour"
 _FORGET: Final[LiteralString] = (
     "DELETE FROM roll_up_due d USING " + HOURS + " WHERE d.tag_id = hours.tag_id AND d.hour = hours.hour AND taken AND NOT due AND NOT thinned"
 )
-_GIVE_BACK: Final[LiteralString] = (
-    "UPDATE roll_up_due d SET taken = FALSE FROM " + HOURS + " WHERE d.tag_id = hours.tag_id AND d.hour = hours.hour AND taken"
-)
-_THINNED: Final[LiteralString] = (
-    "UPDATE roll_up_due d SET thinned = TRUE FROM " + HOURS + " WHERE d.tag_id = hours.tag_id AND d.hour = hours.hour"
-)
+_GIVE_BACK: Final[LiteralString] = "UPDATE roll_up_due d SET taken = FALSE FROM " + HOURS + " WHERE d.tag_id = hours.tag_id AND d.hour = hours.hour AND taken"
+_THINNED: Final[LiteralString] = "UPDATE roll_up_due d SET thinned = TRUE FROM " + HOURS + " WHERE d.tag_id = hours.tag_id AND d.hour = hours.hour"
 
 
 def mark_due(connection: Connection, keys: Int64Column) -> None:
@@ -48,9 +43,12 @@ def mark_due(connection: Connection, keys: Int64Column) -> None:
 
 
 def take_due(connection: Connection, before: int, limit: int) -> DueHours:
-    columns = {"tag_id": np.int32, "hour": np.int64, "thinned": np.bool_}
-    tag_id, hour, thinned = read_columns(connection, sql.SQL(_TAKE), (moment_of(before - HOUR), limit), columns)
-    return DueHours(tag_id, times_of(hour), thinned)
+    rows = sorted(connection.execute(_TAKE, (moment_of(before - HOUR), limit)).fetchall())
+    return DueHours(
+        np.array([row[1] for row in rows], np.int32),
+        np.array([times.from_datetime(row[0]) for row in rows], np.int64),
+        np.array([row[2] for row in rows], np.bool_),
+    )
 
 
 def due_hours(connection: Connection, tag_id: int, start: int, end: int) -> Int64Column:

@@ -23,16 +23,16 @@ _FIND: Final[LiteralString] = """
     UPDATE edited e SET is_there = TRUE, old_value = s.value, old_quality = s.quality FROM {table} s
     WHERE NOT e.is_new AND e.tag_id = s.tag_id AND e.ts = s.ts AND s.ts >= %s AND s.ts <= %s
 """
-_CHANGED: Final[LiteralString] = "is_there AND (old_value, old_quality) IS DISTINCT FROM (value, quality)"
+_CHANGED: Final[LiteralString] = "e.is_there AND (e.old_value, e.old_quality) IS DISTINCT FROM (e.value, e.quality)"
 _REPLACE: Final[LiteralString] = (
     "UPDATE {table} s SET value = e.value, quality = e.quality FROM edited e "
     "WHERE e.tag_id = s.tag_id AND e.ts = s.ts AND s.ts >= %s AND s.ts <= %s AND " + _CHANGED
 )
 _KEEP: Final[LiteralString] = (
     'INSERT INTO sample_revision (tag_id, ts, revised_at, {old}, old_quality, {new}, new_quality, "user", reason) '
-    "SELECT tag_id, ts, %s, old_value, old_quality, value, quality, %s, %s FROM edited WHERE is_new OR (" + _CHANGED + ") ORDER BY number"
+    "SELECT tag_id, ts, %s, old_value, old_quality, value, quality, %s, %s FROM edited e WHERE is_new OR (" + _CHANGED + ") ORDER BY number"
 )
-_COUNT: Final[LiteralString] = "SELECT number, is_new, is_there, " + _CHANGED + " FROM edited ORDER BY number"
+_COUNT: Final[LiteralString] = "SELECT number, is_new, is_there, " + _CHANGED + " FROM edited e ORDER BY number"
 
 _DELETE: Final[LiteralString] = (
     """

@@ -18,7 +18,8 @@ _SUMMARIES = """
     tag_id integer NOT NULL, ts timestamptz NOT NULL,
     first_time bigint NOT NULL, first_value double precision NOT NULL, first_quality smallint NOT NULL,
     last_time bigint NOT NULL, last_value double precision NOT NULL, last_quality smallint NOT NULL,
-    first_usable_time bigint NOT NULL, first_usable_value double precision NOT NULL, last_usable_time bigint NOT NULL, last_usable_value double precision NOT NULL,
+    first_usable_time bigint NOT NULL, first_usable_value double precision NOT NULL,
+    last_usable_time bigint NOT NULL, last_usable_value double precision NOT NULL,
     good_count bigint NOT NULL, uncertain_count bigint NOT NULL, bad_count bigint NOT NULL, mean double precision NOT NULL, squares double precision NOT NULL,
     minimum double precision NOT NULL, minimum_time bigint NOT NULL, maximum double precision NOT NULL, maximum_time bigint NOT NULL,
     good_duration bigint NOT NULL, uncertain_duration bigint NOT NULL, firm_duration bigint NOT NULL, zero_duration bigint NOT NULL,
@@ -41,13 +42,14 @@ SELECT create_hypertable('roll_up_minute', by_range('ts', INTERVAL '7 days'));
 SELECT create_hypertable('roll_up_hour', by_range('ts', INTERVAL '90 days'))
 """
 
+_GOOD = "quality BETWEEN 0 AND 16383 AND value > '-Infinity' AND value < 'Infinity'"  # NaN is greater than all
 _AGGREGATES = """
 CREATE MATERIALIZED VIEW sample_minute_aggregate WITH (timescaledb.continuous, timescaledb.materialized_only = FALSE) AS
     SELECT tag_id, time_bucket(INTERVAL '1 minute', ts) AS time, count(*) AS count,
-        count(*) FILTER (WHERE quality BETWEEN 0 AND 16383) AS good,
-        min(value) FILTER (WHERE quality BETWEEN 0 AND 16383) AS minimum, max(value) FILTER (WHERE quality BETWEEN 0 AND 16383) AS maximum,
-        sum(value) FILTER (WHERE quality BETWEEN 0 AND 16383) AS total,
-        first(value, ts) FILTER (WHERE quality BETWEEN 0 AND 16383) AS first, last(value, ts) FILTER (WHERE quality BETWEEN 0 AND 16383) AS last
+        count(*) FILTER (WHERE {good}) AS good,
+        min(value) FILTER (WHERE {good}) AS minimum, max(value) FILTER (WHERE {good}) AS maximum,
+        sum(value) FILTER (WHERE {good}) AS total,
+        first(value, ts) FILTER (WHERE {good}) AS first, last(value, ts) FILTER (WHERE {good}) AS last
     FROM sample GROUP BY 1, 2 WITH NO DATA;
 CREATE MATERIALIZED VIEW sample_hour_aggregate WITH (timescaledb.continuous, timescaledb.materialized_only = FALSE) AS
     SELECT tag_id, time_bucket(INTERVAL '1 hour', time) AS time, sum(count)::bigint AS count, sum(good)::bigint AS good,
@@ -104,11 +106,11 @@ def upgrade() -> None:
     else:
         op.execute(_HYPERTABLES)
         # The free edition of TimescaleDB has hypertables only: the rest is under the Timescale licence.
-        has_aggregates = bind.exec_driver_sql("SELECT current_setting('timescaledb.license') = 'timescale'").scalar()
+        has_aggregates = bind.exec_driver_sql("SELECT current_setting('timescaledb.license')").scalar() == "timescale"
     if has_aggregates:
         if not bind.exec_driver_sql(_HAS_COLUMNSTORE).scalar():
             op.execute(_COLUMNSTORE_OF_SAMPLES)
         op.execute(_COLUMNSTORE)
-        op.execute(_AGGREGATES)
+        op.execute(_AGGREGATES.format(good=_GOOD))
     for bucket in ("minute", "hour"):
         op.execute((_VIEW_OF_AGGREGATE if has_aggregates else _VIEW_OF_ROLL_UP).format(bucket=bucket))
