@@ -45,9 +45,7 @@ def session(port: int) -> Iterator[Connection]:
 
 
 def prepared(port: int, tags: list[Tag]) -> Found:
-    engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", prepare_threshold=None)
-    )
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", prepare_threshold=None))
     with engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, Connection)
@@ -73,7 +71,9 @@ def check_policies_and_views(port: int) -> None:
     assert found.features["columnstore"] == "after 60 days, 0:00:00"
     assert prepared(port, TAGS) == found
     with session(port) as connection:
-        connection.execute("INSERT INTO tag SELECT n, 'SEP.COL101.PT10' || n, 'SEP', 'COL101', '', 'Float', 'bar', 0, 100, FALSE, '' FROM generate_series(1, 2) n")
+        connection.execute(
+            "INSERT INTO tag SELECT n, 'SEP.COL101.PT10' || n, 'SEP', 'COL101', '', 'Float', 'bar', 0, 100, FALSE, '' FROM generate_series(1, 2) n"
+        )
         insert(connection, *((1, OLD + second * 1_000_000, float(second), 0 if second % 10 else BAD) for second in range(3600)))
         insert(connection, (1, OLD + HOUR, np.nan, 0), (2, OLD, 7.0, BAD))
         assert run_jobs(connection, "policy_compression") == 5
@@ -86,7 +86,9 @@ def check_policies_and_views(port: int) -> None:
         first, second = connection.execute(query, ("SEP.COL101.PT101",)).fetchall()
         assert first == (1.0, 3599.0, 1800.0, 1.0, 3599.0, 3600, 3240, 90.0)
         assert second == (None, None, None, None, None, 1, 0, 0.0), "a value that is no number is not good"
-        rows = connection.execute("SELECT time, unit, minimum, maximum FROM sample_minute WHERE tag = %s ORDER BY time LIMIT 2", ("SEP.COL101.PT101",)).fetchall()
+        rows = connection.execute(
+            "SELECT time, unit, minimum, maximum FROM sample_minute WHERE tag = %s ORDER BY time LIMIT 2", ("SEP.COL101.PT101",)
+        ).fetchall()
         assert [(times.from_datetime(row[0]), *row[1:]) for row in rows] == [(OLD, "bar", 1.0, 59.0), (OLD + MINUTE, "bar", 61.0, 119.0)]
         insert(connection, (1, OLD + 1, 9999.0, 0))
         want_refresh(connection, np.array([OLD], np.int64))
@@ -131,10 +133,8 @@ def check_chunks_follow_the_rate(port: int) -> None:
     with session(port) as connection:
         query = "SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_name = 'sample'"
         assert connection.execute(query).fetchone() == (timedelta(hours=1),)
-        query = (
-            "SELECT (config ->> 'compress_after')::interval FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression' AND hypertable_name = 'sample'"
-        )
-        assert connection.execute(query).fetchall() == [(found.sizing.compress_after,)]
+        jobs = "SELECT (config ->> 'compress_after')::interval FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression' AND "
+        assert connection.execute(jobs + "hypertable_name = 'sample'").fetchall() == [(found.sizing.compress_after,)]
 
 
 @pytest.mark.parametrize("check", [check_policies_and_views, check_edits_and_retention, check_chunks_follow_the_rate])
