@@ -292,6 +292,17 @@ def test_retention_drops_what_ends_before_and_keeps_hours(store: PostgresqlStore
     assert store.due_hours(1, *EVER).tolist() == [T0]
     assert store.size() < before
     assert store.commit(numbers((1, old, 1.0, 0))).inserted == 1
+    assert store.due_hours(1, old, old + HOUR).tolist() == [old], "the mark of a dropped hour is made again"
+
+
+def test_a_partition_that_another_process_dropped_is_made_again(postgres_url: str) -> None:
+    with contextlib.closing(PostgresqlStore(postgres_url)) as store, contextlib.closing(PostgresqlStore(postgres_url)) as another:
+        store.prepare(TAGS)
+        store.commit(numbers((1, T0, 1.0, 0)))
+        assert another.drop_before(T0 + 90 * DAY)
+        with pytest.raises(StoreUnavailable, match="partition was dropped"):
+            store.commit(numbers((1, T0 + 1, 1.0, 0)))
+        assert store.commit(numbers((1, T0 + 1, 1.0, 0))).inserted == 1
 
 
 def test_a_backup_names_the_tools(store: PostgresqlStore, tmp_path: Path) -> None:

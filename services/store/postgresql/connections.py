@@ -59,13 +59,15 @@ class Connections:
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
-        """A connection on which each statement is a transaction of its own, for procedures that commit."""
+        """A connection on which each statement is a transaction of its own, for procedures that commit and take their time."""
         with self._told(), self._pool.connection() as connection:
             connection.autocommit = True
             try:
+                connection.execute("SET statement_timeout = '5min'")
                 yield connection
             finally:
                 if not connection.closed:
+                    connection.execute("RESET statement_timeout")
                     connection.autocommit = False
 
     @contextmanager
@@ -89,6 +91,8 @@ class Connections:
             yield
         except psycopg.errors.UndefinedTable as error:
             raise StoreUnavailable(f"{self.address}: the historian has not made the tables yet") from error
+        except psycopg.errors.CheckViolation as error:
+            raise StoreUnavailable(f"{self.address}: a partition was dropped by another process") from error  # nothing else has a check
         except DBAPIError as error:
             raise (Unstorable if is_refusal(error.orig) else StoreUnavailable)(f"{self.address}: {str(error).splitlines()[0]}") from error
         except (psycopg.Error, PoolTimeout) as error:

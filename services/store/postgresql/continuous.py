@@ -54,5 +54,5 @@ def refresh(connection: Connection) -> None:
             for view in ("sample_minute_aggregate", "sample_hour_aggregate"):
                 connection.execute("CALL refresh_continuous_aggregate(%s::text::regclass, %s::timestamptz, %s::timestamptz)", (view, start, end))
         except _BUSY:
-            return
+            continue
         connection.execute(_DONE, (start, end))

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from plant import times
 from plant.batch import Int64Column, SampleBatch, TextBatch
-from plant.errors import ConfigurationError, Problem, Unstorable
+from plant.errors import ConfigurationError, Problem, StoreUnavailable, Unstorable
 from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
 from plant.tag import Tag
@@ -80,16 +80,20 @@ class PostgresqlStore:
         samples, texts = distinct(commit.samples), distinct(commit.texts)
         self._make_partitions(np.concatenate([samples.time, texts.time]))
         keys = np.union1d(hours_of(samples.tag_id, samples.time), hours_of(texts.tag_id, texts.time)) if len(texts) else hours_of(samples.tag_id, samples.time)
-        with self._marks.writing():
-            with self._connections.transaction() as connection:
-                numbers = write_samples(connection, samples, is_replay=self._is_replay)
-                words = write_texts(connection, texts)
-                write_positions(connection, commit.positions)
-                write_gaps(connection, commit.gaps)
-                report = CommitReport(numbers.inserted + words.inserted, numbers.unchanged + words.unchanged, numbers.revised + words.revised)
-                unmarked = self._marks.missing(keys) if report.inserted or report.revised else keys[:0]
-                mark_due(connection, unmarked)
-            self._marks.add(unmarked)
+        try:
+            with self._marks.writing():
+                with self._connections.transaction() as connection:
+                    numbers = write_samples(connection, samples, is_replay=self._is_replay)
+                    words = write_texts(connection, texts)
+                    write_positions(connection, commit.positions)
+                    write_gaps(connection, commit.gaps)
+                    report = CommitReport(numbers.inserted + words.inserted, numbers.unchanged + words.unchanged, numbers.revised + words.revised)
+                    unmarked = self._marks.missing(keys) if report.inserted or report.revised else keys[:0]
+                    mark_due(connection, unmarked)
+                self._marks.add(unmarked)
+        except StoreUnavailable:
+            self._partitions = set()  # another process may have dropped some: the next try looks
+            raise
         self._is_replay = numbers.unchanged + numbers.revised > 0
         return report
 
@@ -218,8 +222,10 @@ class PostgresqlStore:
 
     def drop_before(self, time: int) -> Sequence[str]:
         found = self._known()
-        with self._connections.transaction() as connection:
-            names = drop_old(connection, found, time)
+        with self._marks.taking():
+            with self._connections.transaction() as connection:
+                names = drop_old(connection, found, time)
+            self._marks.forget_all()
         self._partitions = self._present()
         return names
 
