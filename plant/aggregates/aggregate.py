@@ -117,5 +117,5 @@ def _last_slope(samples: TagSamples, uncertain_as_bad: bool) -> float:
     last = np.flatnonzero(usable_mask(samples.quality, uncertain_as_bad))[-2:]
     if len(last) < 2:
         return 0.0
-    (first_value, last_value), (first_time, last_time) = samples.value[last].tolist(), samples.time[last].tolist()
-    return float(last_value - first_value) / (last_time - first_time)
+    value, time = samples.value[last], samples.time[last]
+    return float((value[1] - value[0]) / (time[1] - time[0]))

@@ -127,7 +127,7 @@ def neighbours(rows: Summaries, edges: Int64Column, known_until: int, slope: flo
 
 
 def line(before: Points, after: Points, at: Int64Column, slope: float) -> Float64Column:
-    """Value at ``at`` on the line from ``before`` to ``after``; where there is no ``after``, on the line of ``slope`` from ``before``. NaN without ``before``."""
+    """Value at ``at`` on the line from ``before`` to ``after``, or of ``slope`` from ``before`` where there is no ``after``; NaN without ``before``."""
     length = np.where(after.there, after.time - before.time, 1)
     rise = np.where(after.there, after.value - before.value, slope)
     return before.value + rise * ((at - before.time) / np.where(before.there, length, 1))

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from plant.aggregates.bounds import NO_DATA, SUB_NORMAL, interpolated_bounds, simple_bounds
+from plant.aggregates.bounds import NO_DATA, SUB_NORMAL, Mask, interpolated_bounds, simple_bounds
 from plant.aggregates.function import AggregateFunction
 from plant.aggregates.interval_data import IntervalData
 from plant.aggregates.regions import line_is_soft
@@ -55,7 +55,7 @@ def _delta(data: IntervalData) -> Answer:
     return rows.last_usable_value - rows.first_usable_value, np.where(rows.good_count > 0, np.where(passed_over, SUB_NORMAL, GOOD), NO_DATA)
 
 
-def _extreme_quality(data: IntervalData, surpassed: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Int16Column:
+def _extreme_quality(data: IntervalData, surpassed: Mask) -> Int16Column:
     rows = data.rows
     soft = rows.bad_count > 0
     soft = soft | (rows.uncertain_count > 0 if data.configuration.treat_uncertain_as_bad else surpassed)

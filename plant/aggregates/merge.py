@@ -6,13 +6,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from plant.aggregates.summary import COLUMNS, NO_TIME, Summaries, usable_mask
+from plant.aggregates.summary import COLUMNS, NO_TIME, Summaries, no_summaries, usable_mask
 from plant.batch import Float64Column, Int16Column, Int64Column
 from plant.quality import UNCERTAIN_FLOOR, good_mask
 from plant.times import MICROSECONDS
 
 _LATEST: Final = np.iinfo(np.int64).max
-_FILL: Final = {"first_quality": 0, "last_quality": 0, "worst_quality": 0, "squares": 0.0, "integral": 0.0, "line_integral": 0.0}
 
 Positions = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -42,11 +41,8 @@ def merge(rows: Summaries, edges: Int64Column) -> Summaries:
     sizes = np.diff(cut)
     held = np.flatnonzero(sizes)
     if not len(held):
-        return _empty(rows, len(sizes))
-    if len(held) == len(rows):
-        merged = rows  # nothing to merge: each row is alone in its interval
-    else:
-        merged = _merge_groups(rows, cut[:-1][held], sizes[held])
+        return no_summaries(len(sizes), rows.stepped, rows.uncertain_as_bad)
+    merged = rows if len(held) == len(rows) else _merge_groups(rows, cut[:-1][held], sizes[held])
     return merged if len(held) == len(sizes) else _spread(merged, held, len(sizes))
 
 
@@ -129,25 +125,27 @@ def _usable_columns(rows: Summaries, starts: Positions, group: Positions) -> _Us
     result = _Usable(
         np.full(groups, NO_TIME), np.full(groups, np.nan), np.full(groups, NO_TIME), np.full(groups, np.nan), np.zeros(groups), np.zeros(groups, np.int64)
     )
-    holds = rows.first_usable_time != NO_TIME
-    if not holds.all():
-        rows, group = rows.select(holds), group[holds]
-    if not len(rows):
+    held = np.flatnonzero(rows.first_usable_time != NO_TIME)
+    if not len(held):
         return result
+    # The few columns that are needed, not whole rows: a run of one for each sample comes by here.
+    group = group[held]
+    first_time, first_value = rows.first_usable_time[held], rows.first_usable_value[held]
+    last_time, last_value = rows.last_usable_time[held], rows.last_usable_value[held]
     inner = group[1:] == group[:-1]
     begins = np.flatnonzero(np.r_[True, ~inner])
-    ends = np.r_[begins[1:], len(rows)] - 1
+    ends = np.r_[begins[1:], len(held)] - 1
     at = group[begins]
-    before, after = rows.last_usable_value[:-1], rows.first_usable_value[1:]
-    gap = np.where(inner, rows.first_usable_time[1:] - rows.last_usable_time[:-1], 0)
-    line = rows.line_integral.copy()
+    before, after = last_value[:-1], first_value[1:]
+    gap = np.where(inner, first_time[1:] - last_time[:-1], 0)
+    line = rows.line_integral[held]
     line[1:] += (before if rows.stepped else 0.5 * (before + after)) * (gap / MICROSECONDS)
-    transitions = rows.transitions.copy()
+    transitions = rows.transitions[held]
     transitions[1:] += inner & (before != after)
-    result.first_time[at] = rows.first_usable_time[begins]
-    result.first_value[at] = rows.first_usable_value[begins]
-    result.last_time[at] = rows.last_usable_time[ends]
-    result.last_value[at] = rows.last_usable_value[ends]
+    result.first_time[at] = first_time[begins]
+    result.first_value[at] = first_value[begins]
+    result.last_time[at] = last_time[ends]
+    result.last_value[at] = last_value[ends]
     result.line_integral[at] = np.add.reduceat(line, begins)
     result.transitions[at] = np.add.reduceat(transitions, begins)
     return result
@@ -189,19 +187,9 @@ def _first(mask: Mask, starts: Positions) -> Positions:
     return found[np.searchsorted(found, starts)]
 
 
-def _empty(like: Summaries, count: int) -> Summaries:
-    columns = [_blank(name, getattr(like, name).dtype, count) for name in COLUMNS]
-    return Summaries(like.stepped, like.uncertain_as_bad, *columns)
-
-
 def _spread(rows: Summaries, at: Positions, count: int) -> Summaries:
     """``count`` rows, empty but for those at ``at``."""
-    spread = _empty(rows, count)
+    spread = no_summaries(count, rows.stepped, rows.uncertain_as_bad)
     for name in COLUMNS:
         getattr(spread, name)[at] = getattr(rows, name)
     return spread
-
-
-def _blank(name: str, dtype: np.dtype[np.generic], count: int) -> npt.NDArray[np.generic]:
-    nothing = NO_TIME if name.endswith("_time") else _FILL.get(name, np.nan if dtype == np.float64 else 0)
-    return np.full(count, nothing, dtype)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plant.aggregates.bounds import Neighbours, line, soft_line
-from plant.aggregates.summary import Summaries
+from plant.aggregates.bounds import Mask, Neighbours, line, soft_line
+from plant.aggregates.summary import NO_TIME, Summaries
 from plant.batch import Float64Column, Int64Column
 from plant.quality import UNCERTAIN_FLOOR, good_mask
 from plant.times import MICROSECONDS
@@ -43,7 +43,7 @@ def regions(rows: Summaries, near: Neighbours) -> Regions:
     """Of the intervals between the edges of ``near``; ``rows`` has one row for each."""
     start, end = near.at(slice(None, -1)), near.at(slice(1, None))
     known_end = np.minimum(end.edge, near.known_until)
-    usable = rows.first_usable_time != np.iinfo(np.int64).min
+    usable = rows.first_usable_time != NO_TIME
     opening = _cut(
         start,
         start.edge,
@@ -70,15 +70,16 @@ def regions(rows: Summaries, near: Neighbours) -> Regions:
     return opening + inside + closing
 
 
-def line_is_soft(rows: Summaries, near: Neighbours) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def line_is_soft(rows: Summaries, near: Neighbours) -> Mask:
     """True where the line through the usable samples of an interval is not wholly Good or does not cover it."""
     start, end = near.at(slice(None, -1)), near.at(slice(1, None))
-    usable = rows.first_usable_time != np.iinfo(np.int64).min
+    usable = rows.first_usable_time != NO_TIME
     opens_at_sample = usable & (rows.first_usable_time == start.edge)
     opening = ~opens_at_sample & (~start.usable_before.there | soft_line(start))
     # On a stepped tag the data may end inside an interval that holds no sample.
     closing = soft_line(end) if near.stepped else usable & soft_line(end)
-    return opening | closing | (rows.uncertain_count + rows.bad_count > 0)
+    soft: Mask = opening | closing | (rows.uncertain_count + rows.bad_count > 0)
+    return soft
 
 
 def _cut(near: Neighbours, begin: Int64Column, end: Int64Column, line_begin: Int64Column, line_end: Int64Column) -> Regions:

@@ -4,7 +4,7 @@ Rule: everything that a summary sums is a sum over samples, or over the regions 
 both its samples; merging two runs adds the region between them. So the order of merging does not matter, and a roll-up answers as the samples do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -111,24 +111,35 @@ class Summaries:
 COLUMNS: Final = tuple(field.name for field in fields(Summaries))[2:]
 """Names of the columns, in the order of ``Summaries``."""
 
-_NOT_STORED: Final = frozenset({"uncertain_minimum", "uncertain_maximum"})
-STORED_COLUMNS: Final = {
-    name: np.dtype(np.int16 if name.endswith("quality") else np.int64 if name.endswith(("_time", "_count", "_duration", "transitions")) else np.float64)
+_DTYPES: Final[dict[str, npt.DTypeLike]] = {
+    name: np.int16 if name.endswith("quality") else np.int64 if name.endswith(("_time", "_count", "_duration", "transitions")) else np.float64
     for name in COLUMNS
-    if name not in _NOT_STORED
 }
-"""Columns that a store keeps for each bucket of a tag that holds a sample, summarised with Uncertain as Bad, and their dtypes. ``stepped`` is the tag's."""
+_NOTHING: Final = {name: NO_TIME if name.endswith("_time") else np.nan if dtype is np.float64 else 0 for name, dtype in _DTYPES.items()} | dict.fromkeys(
+    ("squares", "integral", "line_integral"), 0.0
+)
+STORED_COLUMNS: Final = {name: np.dtype(dtype) for name, dtype in _DTYPES.items() if not name.startswith("uncertain_m")}
+"""Columns that a store keeps for each bucket of a tag that holds a sample, summarised with Uncertain as Bad, and their dtypes. ``stepped`` is the tag's.
+
+All but the Uncertain extremes, which no answer needs where Uncertain counts as Bad. A count fits 32 bits where a bucket holds less than 2**31 samples.
+"""
 
 
-def from_stored(columns: dict[str, npt.NDArray[np.generic]], stepped: bool) -> Summaries:
-    """Summaries of a tag from what a store kept, in order of time; integers may come in any width, and as masked by NaN nowhere.
+def from_stored(columns: Mapping[str, npt.NDArray[np.generic]], stepped: bool) -> Summaries:
+    """Summaries of a tag from what a store kept, in order of time; an integer column may come in another width.
 
     Raises:
         KeyError: a column is missing.
     """
+    count = len(columns["first_time"])
     kept = {name: np.asarray(columns[name]).astype(dtype, copy=False) for name, dtype in STORED_COLUMNS.items()}
-    unknown = np.full(len(kept["first_time"]), np.nan)
-    return Summaries(stepped, True, *(kept.get(name, unknown) for name in COLUMNS))
+    return Summaries(stepped, True, *(kept[name] if name in kept else np.full(count, np.nan) for name in COLUMNS))
+
+
+def no_summaries(count: int, stepped: bool, uncertain_as_bad: bool) -> Summaries:
+    """``count`` empty runs."""
+    columns = (np.full(count, _NOTHING[name], dtype) for name, dtype in _DTYPES.items())
+    return Summaries(stepped, uncertain_as_bad, *columns)
 
 
 def usable_mask(quality: Int16Column, uncertain_as_bad: bool) -> npt.NDArray[np.bool_]:

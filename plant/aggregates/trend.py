@@ -33,18 +33,19 @@ def trend(time: Int64Column, value: Float64Column, quality: Int16Column, start: 
         return samples
     last = starts + sizes - 1
     bad = samples.quality < 0
-    kept = [last, _extreme(np.minimum, samples.value, bad, starts, sizes), _extreme(np.maximum, samples.value, bad, starts, sizes)]
-    some_bad, hidden_bad = _hidden_bad(bad, starts, last)
-    kept.append(hidden_bad)
-    # The first sample stands for the entry of the curve; where a Bad one between first and last must be shown, it gives way.
-    kept.append(starts[~some_bad])
-    return samples.select(np.unique(np.concatenate(kept)))
+    lowest, highest = (_extreme(better, samples.value, bad, starts, sizes) for better in (np.minimum, np.maximum))
+    hidden, hidden_bad = _hidden_bad(bad, starts, last)
+    inner = (lowest != starts) & (lowest != last) & (highest != starts) & (highest != last)
+    full = hidden & inner & (lowest != highest)
+    some = ~bad[lowest]  # where all are Bad there is no lowest
+    return samples.select(np.unique(np.concatenate([starts[~full], lowest[some], highest[some], hidden_bad[hidden], last])))
 
 
 def points_of_summaries(rows: Summaries) -> TagSamples:
     """Samples that stand for the runs in a trend: first, lowest, highest, last and, if there is a Bad one, the first Bad; in order of time, none twice.
 
-    Give them to ``trend`` in the place of the samples. Lowest and highest are of Good samples: where ``rows.uncertain_count`` is not 0, an Uncertain
+    Give them to ``trend`` in the place of the samples. A run does not keep the StatusCode of every sample: lowest and highest come as plain Good and the Bad
+    one as plain Bad, unless they are the first or the last. Lowest and highest are of Good samples: where ``rows.uncertain_count`` is not 0, an Uncertain
     extreme may hide, and a caller that wants it reads the samples of those rows.
     """
     rows = rows.select(rows.filled)
@@ -64,19 +65,18 @@ def points_of_summaries(rows: Summaries) -> TagSamples:
 
 
 def _extreme(better: np.ufunc, value: Float64Column, bad: npt.NDArray[np.bool_], starts: Positions, sizes: npt.NDArray[np.int64]) -> Positions:
-    """Position of the first lowest or highest value of each part that has a value."""
+    """Position of the first lowest or highest value of each part; of some Bad sample where all are Bad."""
     worst = np.inf if better is np.minimum else -np.inf
     known = np.where(bad, worst, value) if bad.any() else value
     best = better.reduceat(known, starts)
     found = np.flatnonzero(known == np.repeat(best, sizes))
-    first = found[np.searchsorted(found, starts)]
-    return first[~bad[first]]
+    return found[np.searchsorted(found, starts)]
 
 
 def _hidden_bad(bad: npt.NDArray[np.bool_], starts: Positions, last: Positions) -> tuple[npt.NDArray[np.bool_], Positions]:
-    """Which parts have Bad samples only between their first and last one, and the first Bad one of each of those."""
+    """Which parts have Bad samples only between their first and last one, and the first Bad sample of each part or after it."""
     found = np.flatnonzero(bad)
     at = np.searchsorted(found, starts)
     first_bad = np.append(found, len(bad))[at]
     hidden = (first_bad > starts) & (first_bad < last) & ~bad[last]
-    return hidden, first_bad[hidden]
+    return hidden, first_bad
