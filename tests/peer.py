@@ -21,7 +21,7 @@ _NEEDS: Final = {
     "node-opcua": ["node", str(FOLDER / "node_modules" / "node-opcua-server")],
     "timescaledb": ["node", str(FOLDER / "node_modules" / "@unni-craftsman" / "pglite")],
 }
-_DEADLINE: Final = 30.0
+_DEADLINE: Final = 60.0
 
 
 def require(name: str) -> None:

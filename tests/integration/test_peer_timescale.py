@@ -137,6 +137,7 @@ def check_chunks_follow_the_rate(port: int) -> None:
         assert connection.execute(jobs + "hypertable_name = 'sample'").fetchall() == [(found.sizing.compress_after,)]
 
 
+@pytest.mark.timeout(300)  # WebAssembly on a busy machine
 @pytest.mark.parametrize("check", [check_policies_and_views, check_edits_and_retention, check_chunks_follow_the_rate])
 async def test_timescaledb_takes_our_sql(check: Callable[[int], None]) -> None:
     async with running("timescaledb", "node", "timescale_server.mjs", "0") as peer:
