@@ -19,8 +19,9 @@ _NEEDS: Final = {
     "mbpoll": ["mbpoll"],
     "modbus-serial": ["node", str(FOLDER / "node_modules" / "modbus-serial")],
     "node-opcua": ["node", str(FOLDER / "node_modules" / "node-opcua-server")],
+    "timescaledb": ["node", str(FOLDER / "node_modules" / "@unni-craftsman" / "pglite")],
 }
-_DEADLINE: Final = 30.0
+_DEADLINE: Final = 60.0
 
 
 def require(name: str) -> None:

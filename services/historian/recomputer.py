@@ -8,9 +8,9 @@ import numpy as np
 
 from plant import times
 from plant.batch import SampleBatch, TextBatch
+from plant.edit import EditMode
 from plant.site import Site
 from services.calculation import Formula, Recomputed, formulas_of, recomputed
-from plant.edit import EditMode
 from services.store import LAST_TIME, Authorship, Commit, Edit, InputChange, Store
 
 AUTHOR: Final = "monazite"

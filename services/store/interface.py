@@ -271,7 +271,7 @@ class Store(Protocol):
 
     def thin(self, samples: SampleBatch, done: DueHours, reports: Sequence[CompressionReport]) -> None:
         """Removes samples that the swinging door leaves out (no revisions: their values are kept within the tag's deviation), remembers that the
-        hours ``done`` were thinned, and adds the reports to those of before, in one transaction. The hours stay due, in the caller's hands."""
+        hours ``done`` were thinned, in one transaction; then adds the reports to those of before. The hours stay due, in the caller's hands."""
         ...
 
     def compression(self, tag_id: int) -> CompressionReport | None:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from plant.compression_report import CompressionReport
 from plant.errors import ConfigurationError, Problem, StoreUnavailable, Unstorable
 from plant.event import Event
 from plant.tag import Tag
@@ -61,6 +62,16 @@ _input_change = Table(
     Column("start_time", BigInteger, primary_key=True, autoincrement=False),
     Column("end_time", BigInteger, nullable=False),
     Column("by_hand", Boolean, nullable=False),
+)
+
+
+_compression = Table(
+    "compression",
+    _metadata,
+    Column("tag_id", Integer, primary_key=True, autoincrement=False),
+    Column("raw", BigInteger, nullable=False),
+    Column("kept", BigInteger, nullable=False),
+    Column("worst_error", Float, nullable=False),
 )
 
 
@@ -126,6 +137,23 @@ class Metadata:
         query = select(_event).where(_event.c.time >= start, _event.c.time < end).order_by(_event.c.time, _event.c.id).limit(limit)
         with self._transaction() as connection:
             return [Event(row.id, row.time, row.kind, row.subject, row.user, json.loads(row.detail)) for row in connection.execute(query)]
+
+    def add_compression(self, reports: Sequence[CompressionReport]) -> None:
+        """Adds up counts, and keeps the worst error."""
+        with self._transaction() as connection:
+            for report in reports:
+                row = {"tag_id": report.tag_id, "raw": report.raw, "kept": report.kept, "worst_error": report.worst_error}
+                before = connection.execute(select(_compression).where(_compression.c.tag_id == report.tag_id)).one_or_none()
+                if before is None:
+                    connection.execute(insert(_compression).values(**row))
+                else:
+                    sums = {"raw": before.raw + report.raw, "kept": before.kept + report.kept, "worst_error": max(before.worst_error, report.worst_error)}
+                    connection.execute(update(_compression).where(_compression.c.tag_id == report.tag_id).values(**sums))
+
+    def compression(self, tag_id: int) -> CompressionReport | None:
+        with self._transaction() as connection:
+            row = connection.execute(select(_compression).where(_compression.c.tag_id == tag_id)).one_or_none()
+        return None if row is None else CompressionReport(row.tag_id, row.raw, row.kept, row.worst_error)
 
     def account(self, name: str) -> Account | None:
         with self._transaction() as connection:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from plant import times
 from plant.batch import SampleBatch, TextBatch
 from plant.device import Expression
+from plant.edit import EditMode
 from plant.envelope import Envelope, seal
 from plant.errors import StoreUnavailable
 from plant.ledger import Gap, GapCause, event_of_gap
@@ -22,7 +23,7 @@ from services.bus import Bus, subjects
 from services.historian import Historian
 from services.historian.metrics import HistorianMetrics
 from services.historian.recalculation import Recalculation
-from services.store import Authorship, Commit, Edit, EditMode, InputChange, Store, open_store
+from services.store import Authorship, Commit, Edit, InputChange, Store, open_store
 from tests.nats_server import NatsServer
 from tests.samples import batch_of, make_tag, rows_of
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from plant import times
 from plant.batch import SampleBatch, TextBatch
+from plant.edit import EditMode
 from plant.errors import Unstorable
 from plant.ledger import Position
 from plant.quality import Quality
 from plant.tag import DataType
-from services.store import Authorship, Commit, CommitReport, Edit, EditMode, Revisions, Store, open_store
+from services.store import Authorship, Commit, CommitReport, Edit, Revisions, Store, open_store
 from tests.samples import batch_of, make_tag, rows_of
 
 TAGS = [make_tag(1), make_tag(2, "SEP.COL101.PT102"), make_tag(3, "SEP.COL101.UY101", data_type=DataType.STRING)]

@@ -8,8 +8,9 @@ import pytest
 from plant import times
 from plant.aggregates import STORED_COLUMNS, Summaries, TagSamples, summarise
 from plant.batch import TextBatch
+from plant.edit import EditMode
 from plant.quality import Quality
-from services.store import HOUR, MINUTE, Authorship, Commit, DueHours, Edit, EditMode, RollUps, Store, open_store
+from services.store import HOUR, MINUTE, Authorship, Commit, DueHours, Edit, RollUps, Store, open_store
 from tests.samples import batch_of, make_tag, rows_of
 
 TAGS = [make_tag(1), make_tag(2, "SEP.COL101.PT102")]
@@ -164,7 +165,7 @@ def test_thinning_removes_samples_without_a_revision_and_is_remembered(store: St
     commit(store, *rows)
     due = store.take_due(LATER, 10)
     assert not due.thinned.any()
-    store.thin(batch_of(rows[1:-1]), due)
+    store.thin(batch_of(rows[1:-1]), due, [])
     assert due_of(store) == [1, 2, 3], "they are still in hand"
     assert rows_of(store.samples(1, *EVER, 100)) == [rows[0], rows[-1]]
     assert len(store.revisions(1, *EVER, 0)) == 0
@@ -182,7 +183,7 @@ def test_a_sample_that_was_corrected_since_it_was_read_is_not_thinned(store: Sto
     due = store.take_due(LATER, 10)
     read = store.samples(1, *EVER, 10)
     commit(store, (1, T0 + 1, 50.0, 0))
-    store.thin(read, due)
+    store.thin(read, due, [])
     assert rows_of(store.samples(1, *EVER, 10)) == [(1, T0 + 1, 50.0, 0)]
 
 

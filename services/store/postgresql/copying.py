@@ -1,52 +1,52 @@
-"""The binary COPY format from and to columns, without a loop over rows.
+"""The binary COPY format from columns, without a loop over rows.
 
 Source: PostgreSQL documentation, COPY, "Binary Format": a signature, then for each row a field count and each field's length and value, big-endian.
 A ``timestamptz`` is microseconds since 2000-01-01.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from plant.batch import SampleBatch
+from plant.batch import Int64Column, SampleBatch
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
 _EPOCH_2000: Final = 946_684_800_000_000
 
-_ROW: Final = np.dtype(
-    [
-        ("fields", ">i2"),
-        ("tag_id_length", ">i4"),
-        ("tag_id", ">i4"),
-        ("ts_length", ">i4"),
-        ("ts", ">i8"),
-        ("value_length", ">i4"),
-        ("value", ">f8"),
-        ("quality_length", ">i4"),
-        ("quality", ">i2"),
-    ]
-)
 
-
-def to_copy(batch: SampleBatch) -> bytes:
-    """Bytes for ``COPY … (tag_id, ts, value, quality) FROM STDIN (FORMAT BINARY)``."""
-    rows = np.empty(len(batch), _ROW)
-    rows["fields"] = 4
-    rows["tag_id_length"] = 4
-    rows["ts_length"] = rows["value_length"] = 8
-    rows["quality_length"] = 2
-    rows["tag_id"] = batch.tag_id
-    rows["ts"] = batch.time - _EPOCH_2000
-    rows["value"] = batch.value
-    rows["quality"] = batch.quality
+def to_copy(columns: Sequence[npt.NDArray[Any]]) -> bytes:
+    """Bytes for ``COPY … FROM STDIN (FORMAT BINARY)`` of columns of one length; the type of each is that of the table's column, times are ``moments``."""
+    layout = _row_of(tuple(column.dtype.str for column in columns))
+    rows = np.empty(len(columns[0]), layout)
+    rows["fields"] = len(columns)
+    for number, column in enumerate(columns):
+        rows[f"length{number}"] = column.dtype.itemsize
+        rows[f"value{number}"] = column
     return _SIGNATURE + rows.tobytes() + _TRAILER
 
 
-def from_copy(data: bytes) -> SampleBatch:
-    """The batch of what ``COPY (SELECT tag_id, ts, value, quality …) TO STDOUT (FORMAT BINARY)`` sent; no column may be null."""
-    count = (len(data) - len(_SIGNATURE) - len(_TRAILER)) // _ROW.itemsize
-    rows = np.frombuffer(data, _ROW, count, len(_SIGNATURE))
-    return SampleBatch(
-        rows["tag_id"].astype(np.int32), rows["ts"].astype(np.int64) + _EPOCH_2000, rows["value"].astype(np.float64), rows["quality"].astype(np.int16)
-    )
+def moments(time: Int64Column) -> Int64Column:
+    """Times as a ``timestamptz`` has them."""
+    return time - _EPOCH_2000
+
+
+def times_of(moment: Int64Column) -> Int64Column:
+    """UTC microseconds of what a ``timestamptz`` has."""
+    return moment + _EPOCH_2000
+
+
+def samples_to_copy(batch: SampleBatch) -> bytes:
+    """Bytes for ``COPY … (tag_id, ts, value, quality) FROM STDIN (FORMAT BINARY)``."""
+    return to_copy([batch.tag_id, moments(batch.time), batch.value, batch.quality])
+
+
+@cache
+def _row_of(types: tuple[str, ...]) -> np.dtype[np.void]:
+    fields: list[tuple[str, Any]] = [("fields", ">i2")]
+    for number, name in enumerate(types):
+        fields += [(f"length{number}", ">i4"), (f"value{number}", np.dtype(name).newbyteorder(">"))]
+    return np.dtype(fields)

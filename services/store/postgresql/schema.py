@@ -1,137 +1,133 @@
-"""Tables and views of history in PostgreSQL (docs/formats/history.md).
+"""What the database is, and bringing it to what this program needs (docs/formats/history.md).
 
-With TimescaleDB ``sample`` and ``sample_text`` are hypertables with a columnstore; without it they are partitioned by month, and a month's partition
-is made when its first sample comes. Everything else is the same.
+With TimescaleDB the tables of history are hypertables with a columnstore; without it they are partitioned by month or day, and a partition is made when
+its first sample comes. A history stays what it was made as, whatever is installed later. The tables and views are made by ``migrations``.
 """
 
-from collections.abc import Iterable
-from typing import Final, LiteralString
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
 
 from psycopg import Connection, sql
+from sqlalchemy import Connection as AlchemyConnection
 
-from plant.quality import Quality
+from plant.quality import UNCERTAIN_FLOOR, Quality
+from plant.tag import Tag
+from services.store.migration import upgrade
+from services.store.postgresql.due import take_back
+from services.store.postgresql.sizing import Sizing, rate_of, sizing_of
 
 SCHEMA_LOCK: Final = 0x4D6F6E61
 """Advisory lock under which the schema is made, so that two services may start at once."""
 
-_TABLES: Final[LiteralString] = """
-CREATE TABLE IF NOT EXISTS sample_revision (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tag_id integer NOT NULL, ts timestamptz NOT NULL, revised_at timestamptz NOT NULL DEFAULT now(),
-    old_value double precision, old_text text, old_quality smallint NOT NULL,
-    new_value double precision, new_text text, new_quality smallint NOT NULL,
-    "user" text NOT NULL DEFAULT '', reason text NOT NULL DEFAULT ''
-);
-CREATE INDEX IF NOT EXISTS sample_revision_of ON sample_revision (tag_id, ts);
-CREATE TABLE IF NOT EXISTS snapshot (
-    tag_id integer PRIMARY KEY, ts timestamptz NOT NULL, value double precision NOT NULL, quality smallint NOT NULL
-) WITH (fillfactor = 50);
-CREATE TABLE IF NOT EXISTS snapshot_text (
-    tag_id integer PRIMARY KEY, ts timestamptz NOT NULL, value text NOT NULL, quality smallint NOT NULL
-) WITH (fillfactor = 50);
-CREATE TABLE IF NOT EXISTS position (
-    device text PRIMARY KEY, epoch bigint NOT NULL, sequence bigint NOT NULL, last_time bigint NOT NULL
-);
-CREATE TABLE IF NOT EXISTS gap (
-    device text NOT NULL, cause text NOT NULL, start_ts timestamptz NOT NULL, end_ts timestamptz, recovered boolean NOT NULL,
-    PRIMARY KEY (device, cause, start_ts)
-);
-CREATE TABLE IF NOT EXISTS quality (code smallint PRIMARY KEY, name text NOT NULL, severity text NOT NULL);
-"""
-
-_HISTORY: Final[LiteralString] = """
-CREATE TABLE IF NOT EXISTS sample (
-    tag_id integer NOT NULL, ts timestamptz NOT NULL, value double precision NOT NULL, quality smallint NOT NULL, PRIMARY KEY (tag_id, ts)
-) {partitions};
-CREATE TABLE IF NOT EXISTS sample_text (
-    tag_id integer NOT NULL, ts timestamptz NOT NULL, value text NOT NULL, quality smallint NOT NULL, PRIMARY KEY (tag_id, ts)
-) {partitions};
-"""
-
-_VALUES: Final[LiteralString] = """
-CREATE OR REPLACE VIEW {view} AS
-    SELECT s.ts AS time, t.name AS tag, t.area, t.engineering_unit AS unit, s.value, s.quality,
-        COALESCE(q.name, s.quality::text) AS quality_name, COALESCE(q.severity, CASE WHEN s.quality < 0 THEN 'Bad' ELSE 'Uncertain' END) AS severity
-    FROM {table} s JOIN tag t ON t.id = s.tag_id LEFT JOIN quality q ON q.code = s.quality;
-"""
-
-_RECORDS: Final[LiteralString] = """
-CREATE OR REPLACE VIEW gap_view AS
-    SELECT start_ts AS time, end_ts AS end_time, device, cause, recovered, COALESCE(end_ts, now()) - start_ts AS duration FROM gap;
-CREATE OR REPLACE VIEW event_view AS
-    SELECT to_timestamp(time / 1e6) AS time, kind, subject, "user", detail FROM event;
-"""
-
-_HYPERTABLES: Final[LiteralString] = """
-SELECT create_hypertable('sample', by_range('ts', INTERVAL '1 day'), if_not_exists => TRUE);
-SELECT create_hypertable('sample_text', by_range('ts', INTERVAL '30 days'), if_not_exists => TRUE);
-ALTER TABLE sample SET (timescaledb.enable_columnstore, timescaledb.segmentby = 'tag_id', timescaledb.orderby = 'ts');
-CALL add_columnstore_policy('sample', after => INTERVAL '7 days', if_not_exists => TRUE);
-"""
+SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 READER: Final = "monazite_reader"
 """Role that may read history and no account, where the database has it."""
 
 _READABLE: Final = (
-    "sample", "sample_text", "sample_revision", "snapshot", "snapshot_text", "gap", "event", "tag", "quality",
-    "sample_view", "snapshot_view", "gap_view", "event_view",
+    "sample", "sample_text", "sample_revision", "snapshot", "snapshot_text", "gap", "event", "tag", "quality", "roll_up_minute", "roll_up_hour",
+    "sample_view", "snapshot_view", "gap_view", "event_view", "sample_minute", "sample_hour",
 )  # fmt: skip
 
+_TIMESCALEDB_ROWS: Final = {"sample": 1.0, "roll_up_minute": 60.0}
+"""Hypertables whose chunks follow the rate of the plant, and the samples that one of their rows stands for at a scan each second."""
 
-def timescaledb_version(connection: Connection) -> str | None:
-    """Version of TimescaleDB in this database, installing the extension if the server has it and the role may; ``None`` without it."""
-    installed = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'").fetchone()
-    if installed is not None:
-        return str(installed[0])
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the database is. ``timescaledb`` is its version, ``None`` where history is in native partitions; ``has_columnstore`` with what goes with it:
+    compression and continuous aggregates, which its free edition lacks."""
+
+    version: str
+    timescaledb: str | None
+    has_columnstore: bool
+    sizing: Sizing
+
+    @property
+    def features(self) -> dict[str, str]:
+        chunk = str(self.sizing.chunk) if self.timescaledb else "1 day" if self.sizing.is_daily else "1 month"
+        return {
+            "product": "PostgreSQL",
+            "version": self.version,
+            "timescaledb": self.timescaledb or "none",
+            "columnstore": f"after {self.sizing.compress_after}" if self.has_columnstore else "none",
+            "roll-ups": "minutes and hours; SQL reads continuous aggregates" if self.has_columnstore else "minutes and hours",
+            "chunk": chunk,
+        }
+
+
+def bring_up(connection: AlchemyConnection, driver: Connection, tags: Sequence[Tag], name: str) -> Found:
+    """Brings the schema and its settings to what this program and these tags need, in the caller's transaction, and makes due what was in hand.
+
+    ``driver`` is the same connection as psycopg has it; ``name`` is the database's, for errors.
+
+    Raises:
+        ConfigurationError: the schema is a newer program's.
+    """
+    driver.execute("SET LOCAL lock_timeout = '60s'")
+    driver.execute("SELECT pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
+    _install_timescaledb(driver)
+    upgrade(connection, SCRIPTS, name)
+    with driver.cursor() as cursor:
+        cursor.executemany("INSERT INTO quality VALUES (%s, %s, %s) ON CONFLICT (code) DO NOTHING", [_row(quality) for quality in Quality])
+    found = look(driver, sizing_of(rate_of(tags)))
+    if found.timescaledb is not None:
+        _set_chunks(driver, found, rate_of(tags))
+    _grant(driver)
+    take_back(driver)
+    return found
+
+
+def _install_timescaledb(connection: Connection) -> None:
+    """If the server has it, the role may, and there is no history yet."""
     available = connection.execute(
-        "SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb' "
+        "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb' AND installed_version IS NULL AND to_regclass('sample') IS NULL "
         "AND current_setting('shared_preload_libraries') LIKE '%timescaledb%' AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
     ).fetchone()
-    if available is None:
-        return None
-    connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
-    return str(available[0])
+    if available is not None:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
 
 
-def make_tables(connection: Connection, *, timescaledb: bool) -> None:
-    """Makes what is missing, in the caller's transaction. A history that is partitioned already stays so, whatever is installed later."""
-    partitions = sql.SQL("" if timescaledb else "PARTITION BY RANGE (ts)")
-    connection.execute(sql.SQL(_HISTORY).format(partitions=partitions))
-    connection.execute(_TABLES)
-    with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO quality VALUES (%s, %s, %s) ON CONFLICT (code) DO NOTHING", [_row(quality) for quality in Quality])
-    is_plain = connection.execute("SELECT relkind = 'r' FROM pg_class WHERE oid = 'sample'::regclass").fetchone() == (True,)
-    if timescaledb and is_plain:
-        connection.execute(_HYPERTABLES)
+def look(connection: Connection, sizing: Sizing) -> Found:
+    """What a database is that was brought up."""
+    version = str(connection.info.parameter_status("server_version"))
+    if connection.execute("SELECT relkind = 'p' FROM pg_class WHERE oid = 'sample'::regclass").fetchone() == (True,):
+        return Found(version, None, False, sizing)
+    row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'").fetchone()
+    has_columnstore = connection.execute("SELECT to_regclass('sample_minute_aggregate') IS NOT NULL").fetchone() == (True,)
+    return Found(version, None if row is None else str(row[0]), has_columnstore, sizing)
 
 
-def make_views(connection: Connection) -> None:
-    """Views for Grafana and analysts, and the reader's right to them. The tag and event tables must be there."""
-    for table in ("sample", "snapshot"):
-        connection.execute(sql.SQL(_VALUES).format(view=sql.Identifier(f"{table}_view"), table=sql.Identifier(table)))
-    connection.execute(_RECORDS)
+def _set_chunks(connection: Connection, found: Found, rate: float) -> None:
+    """Chunks that are there keep the time they cover; the next one is cut anew."""
+    for table, samples in _TIMESCALEDB_ROWS.items():
+        sizing = sizing_of(rate / samples)
+        now = connection.execute("SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_name = %s", (table,)).fetchone()
+        if now != (sizing.chunk,):
+            connection.execute("SELECT set_chunk_time_interval(%s::text::regclass, %s::interval)", (table, sizing.chunk))
+        if found.has_columnstore:
+            _set_columnstore(connection, table, sizing.compress_after)
+
+
+def _set_columnstore(connection: Connection, table: str, after: timedelta) -> None:
+    now = connection.execute(
+        "SELECT (config ->> 'compress_after')::interval FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression' AND hypertable_name = %s",
+        (table,),
+    ).fetchone()
+    if now == (after,):
+        return
+    statement = sql.SQL("CALL remove_columnstore_policy({table}, if_exists => TRUE); CALL add_columnstore_policy({table}, after => {after}::interval)")
+    connection.execute(statement.format(table=sql.Literal(table), after=sql.Literal(f"{after // timedelta(seconds=1)} seconds")))
+
+
+def _grant(connection: Connection) -> None:
     if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (READER,)).fetchone() is not None:
         relations = sql.SQL(", ").join(map(sql.Identifier, _READABLE))
         connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(relations, sql.Identifier(READER)))
 
 
-def is_partitioned(connection: Connection) -> bool:
-    """Whether months need partitions made by us."""
-    return connection.execute("SELECT relkind = 'p' FROM pg_class WHERE oid = 'sample'::regclass").fetchone() == (True,)
-
-
-def make_partitions(connection: Connection, months: Iterable[str]) -> None:
-    """Partitions of ``sample`` and ``sample_text`` for months ``YYYY-MM``."""
-    for month in months:
-        year, number = int(month[:-3]), int(month[-2:])
-        following = f"{year + number // 12:04d}-{number % 12 + 1:02d}"
-        upper = sql.SQL("MAXVALUE") if year + number // 12 > 9999 else sql.Literal(f"{following}-01 00:00:00+00")
-        for table in ("sample", "sample_text"):
-            connection.execute(
-                sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
-                    sql.Identifier(f"{table}_{month.replace('-', '_')}"), sql.Identifier(table), sql.Literal(f"{month}-01 00:00:00+00"), upper
-                )
-            )
-
-
 def _row(quality: Quality) -> tuple[int, str, str]:
-    return quality.value, quality.symbol, "Bad" if quality < 0 else "Uncertain" if quality >= Quality.UNCERTAIN else "Good"
+    return quality.value, quality.symbol, "Bad" if quality < 0 else "Uncertain" if quality >= UNCERTAIN_FLOOR else "Good"

@@ -1,7 +1,7 @@
 """Writing history to PostgreSQL, inside a transaction of the caller.
 
-Rule: a plain COPY first, which is right nearly always. On a unique violation the batch goes through a temporary table: what differs from what is there
-goes to ``sample_revision`` before it is replaced, what is new is inserted.
+Rule: a plain COPY first, which is right nearly always. On a unique violation the batch is compared with what is there: rows that differ go to
+``sample_revision`` before they are replaced, what is new is inserted. While what comes is a replay, the comparison comes first.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,16 @@ from plant import times
 from plant.batch import SampleBatch, TextBatch
 from plant.ledger import Gap, Position
 from services.store.interface import CommitReport
-from services.store.postgresql.copying import to_copy
+from services.store.postgresql.copying import samples_to_copy
+from services.store.postgresql.moments import moment_of
+from services.store.postgresql.parameters import ArrayParameter, arrays_of
+
+REVISION_LOCK: Final = 0x4D6F6E62
+"""Advisory lock of a transaction that replaces rows: what it keeps as the old value is what it replaces, whoever else corrects history."""
 
 _COPY: Final[LiteralString] = "COPY sample (tag_id, ts, value, quality) FROM STDIN (FORMAT BINARY)"
-_COPY_INCOMING: Final[LiteralString] = "COPY incoming (tag_id, ts, value, quality) FROM STDIN (FORMAT BINARY)"
-_TEXT_ROWS: Final[LiteralString] = "SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::text[], %s::smallint[]) AS i (tag_id, ts, value, quality)"
+_ROWS: Final[LiteralString] = "unnest(%s::integer[], %s::timestamptz[], %s::double precision[], %s::smallint[]) AS i (tag_id, ts, value, quality)"
+_TEXT_ROWS: Final[LiteralString] = "unnest(%s::integer[], %s::timestamptz[], %s::text[], %s::smallint[]) AS i (tag_id, ts, value, quality)"
 
 _REPLACE: Final[LiteralString] = "ON CONFLICT (tag_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, quality = excluded.quality"
 _CATCH_UP: Final[LiteralString] = """
@@ -30,37 +35,30 @@ INSERT INTO {snapshot} SELECT t.id, newest.ts, newest.value, newest.quality
 """
 
 _DIFFERS: Final[LiteralString] = "(s.value, s.quality) IS DISTINCT FROM (i.value, i.quality)"
+_THERE: Final[LiteralString] = "s.tag_id = i.tag_id AND s.ts = i.ts AND s.ts >= %s AND s.ts <= %s"
+"""With the bounds no partition or chunk is looked at but those of the batch."""
 
-_MERGE: Final[dict[str, tuple[LiteralString, LiteralString, LiteralString]]] = {
-    "sample": (
-        "INSERT INTO sample_revision (tag_id, ts, old_value, old_quality, new_value, new_quality) "
-        "SELECT s.tag_id, s.ts, s.value, s.quality, i.value, i.quality FROM incoming i JOIN sample s USING (tag_id, ts) WHERE " + _DIFFERS,
-        "UPDATE sample s SET value = i.value, quality = i.quality FROM incoming i WHERE s.tag_id = i.tag_id AND s.ts = i.ts AND " + _DIFFERS,
-        "INSERT INTO sample SELECT tag_id, ts, value, quality FROM incoming ON CONFLICT (tag_id, ts) DO NOTHING",
-    ),
-    "sample_text": (
-        "INSERT INTO sample_revision (tag_id, ts, old_text, old_quality, new_text, new_quality) "
-        "SELECT s.tag_id, s.ts, s.value, s.quality, i.value, i.quality FROM incoming_text i JOIN sample_text s USING (tag_id, ts) WHERE " + _DIFFERS,
-        "UPDATE sample_text s SET value = i.value, quality = i.quality FROM incoming_text i WHERE s.tag_id = i.tag_id AND s.ts = i.ts AND " + _DIFFERS,
-        "INSERT INTO sample_text SELECT tag_id, ts, value, quality FROM incoming_text ON CONFLICT (tag_id, ts) DO NOTHING",
-    ),
-}
+_COMPARE: Final[LiteralString] = "SELECT count(*), count(*) FILTER (WHERE " + _DIFFERS + ") FROM {rows} JOIN {table} s ON " + _THERE
+_KEEP_OLD: Final[LiteralString] = (
+    "INSERT INTO sample_revision (tag_id, ts, {old}, old_quality, {new}, new_quality) "
+    "SELECT s.tag_id, s.ts, s.value, s.quality, i.value, i.quality FROM {rows} JOIN {table} s ON " + _THERE + " WHERE " + _DIFFERS
+)
+_REVISE: Final[LiteralString] = "UPDATE {table} s SET value = i.value, quality = i.quality FROM {rows} WHERE " + _THERE + " AND " + _DIFFERS
+_INSERT: Final[LiteralString] = "INSERT INTO {table} SELECT tag_id, ts, value, quality FROM {rows} ON CONFLICT (tag_id, ts) DO NOTHING"
 
 
-def write_samples(connection: Connection, batch: SampleBatch) -> CommitReport:
-    """Writes a batch in which each (tag, time) stands once."""
+def write_samples(connection: Connection, batch: SampleBatch, *, is_replay: bool) -> CommitReport:
+    """Writes a batch in which each (tag, time) stands once. ``is_replay`` is a guess that some of it is there already: it costs time only."""
     if not len(batch):
         return CommitReport(0, 0, 0)
-    data = to_copy(batch)
-    try:
-        with connection.transaction(), connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.write(data)
-    except UniqueViolation:
-        connection.execute("CREATE TEMPORARY TABLE incoming (tag_id integer, ts timestamptz, value double precision, quality smallint) ON COMMIT DROP")
-        with connection.cursor() as cursor, cursor.copy(_COPY_INCOMING) as copy:
-            copy.write(data)
-        return _merge(connection, "sample", len(batch))
-    return CommitReport(len(batch), 0, 0)
+    if not is_replay:
+        try:
+            with connection.transaction(), connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+                copy.write(samples_to_copy(batch))
+            return CommitReport(len(batch), 0, 0)
+        except UniqueViolation:
+            pass
+    return _merge(connection, "sample", batch, arrays_of(batch))
 
 
 def write_texts(connection: Connection, batch: TextBatch) -> CommitReport:
@@ -70,11 +68,9 @@ def write_texts(connection: Connection, batch: TextBatch) -> CommitReport:
     rows = text_columns(batch)
     try:
         with connection.transaction():
-            connection.execute("INSERT INTO sample_text " + _TEXT_ROWS, rows)
+            connection.execute("INSERT INTO sample_text SELECT * FROM " + _TEXT_ROWS, rows)
     except UniqueViolation:
-        connection.execute("CREATE TEMPORARY TABLE incoming_text (tag_id integer, ts timestamptz, value text, quality smallint) ON COMMIT DROP")
-        connection.execute("INSERT INTO incoming_text " + _TEXT_ROWS, rows)
-        return _merge(connection, "sample_text", len(batch))
+        return _merge(connection, "sample_text", batch, rows)
     return CommitReport(len(batch), 0, 0)
 
 
@@ -82,12 +78,24 @@ def text_columns(batch: TextBatch) -> list[Any]:
     return [batch.tag_id.tolist(), [times.to_datetime(time) for time in batch.time.tolist()], batch.value.tolist(), batch.quality.tolist()]
 
 
-def _merge(connection: Connection, table: str, count: int) -> CommitReport:
-    keep_old, replace, insert = _MERGE[table]
-    connection.execute(keep_old)
-    revised = connection.execute(replace).rowcount
-    inserted = connection.execute(insert).rowcount
-    return CommitReport(inserted, count - inserted - revised, revised)
+def _merge(connection: Connection, table: str, batch: SampleBatch | TextBatch, rows: Sequence[ArrayParameter | list[Any]]) -> CommitReport:
+    is_text = isinstance(batch, TextBatch)
+    names = {
+        "table": sql.Identifier(table),
+        "rows": sql.SQL(_TEXT_ROWS if is_text else _ROWS),
+        "old": sql.Identifier("old_text" if is_text else "old_value"),
+        "new": sql.Identifier("new_text" if is_text else "new_value"),
+    }
+    bounded = [*rows, moment_of(int(batch.time.min())), moment_of(int(batch.time.max()))]
+    known, differing = connection.execute(sql.SQL(_COMPARE).format(**names), bounded).fetchone() or (0, 0)
+    revised = inserted = 0
+    if differing:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (REVISION_LOCK,))
+        connection.execute(sql.SQL(_KEEP_OLD).format(**names), bounded)
+        revised = connection.execute(sql.SQL(_REVISE).format(**names), bounded).rowcount
+    if known < len(batch):
+        inserted = connection.execute(sql.SQL(_INSERT).format(**names), rows).rowcount
+    return CommitReport(inserted, len(batch) - inserted - revised, revised)
 
 
 def write_positions(connection: Connection, positions: Sequence[Position]) -> None:
@@ -110,11 +118,10 @@ def write_gaps(connection: Connection, gaps: Sequence[Gap]) -> None:
 
 
 def write_snapshot(connection: Connection, samples: SampleBatch, texts: TextBatch) -> None:
-    numbers = [samples.tag_id.tolist(), [times.to_datetime(time) for time in samples.time.tolist()], samples.value.tolist(), samples.quality.tolist()]
-    connection.execute(
-        "INSERT INTO snapshot SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::double precision[], %s::smallint[]) " + _REPLACE, numbers
-    )
-    connection.execute("INSERT INTO snapshot_text " + _TEXT_ROWS + " " + _REPLACE, text_columns(texts))
+    if len(samples):
+        connection.execute("INSERT INTO snapshot SELECT * FROM " + _ROWS + " " + _REPLACE, arrays_of(samples))
+    if len(texts):
+        connection.execute("INSERT INTO snapshot_text SELECT * FROM " + _TEXT_ROWS + " " + _REPLACE, text_columns(texts))
 
 
 def catch_up_snapshot(connection: Connection) -> None:
@@ -124,3 +131,12 @@ def catch_up_snapshot(connection: Connection) -> None:
     """
     for snapshot, table in (("snapshot", "sample"), ("snapshot_text", "sample_text")):
         connection.execute(sql.SQL(_CATCH_UP + _REPLACE).format(snapshot=sql.Identifier(snapshot), table=sql.Identifier(table)))
+
+
+_THIN: Final[LiteralString] = "DELETE FROM sample s USING " + _ROWS + " WHERE " + _THERE + " AND NOT " + _DIFFERS
+
+
+def remove_samples(connection: Connection, batch: SampleBatch) -> None:
+    """Removes samples that are still as given: one that was corrected meanwhile stays."""
+    if len(batch):
+        connection.execute(_THIN, [*arrays_of(batch), moment_of(int(batch.time.min())), moment_of(int(batch.time.max()))])

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import QueuePool
 
 from plant.batch import Int64Column, SampleBatch, TextBatch
+from plant.compression_report import CompressionReport
 from plant.errors import ConfigurationError, Problem, Unstorable
 from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
@@ -171,9 +172,13 @@ class SqliteStore:
     def hours(self, tag_id: int, start: int, end: int) -> RollUps:
         return read_hours(self._main, tag_id, start, end)
 
-    def thin(self, samples: SampleBatch, done: DueHours) -> None:
+    def thin(self, samples: SampleBatch, done: DueHours, reports: Sequence[CompressionReport]) -> None:
         with self._one_changes:
             thin(self._history, samples, done)
+        self._metadata.add_compression(reports)
+
+    def compression(self, tag_id: int) -> CompressionReport | None:
+        return self._metadata.compression(tag_id)
 
     def drop_before(self, time: int) -> Sequence[str]:
         with self._one_changes:

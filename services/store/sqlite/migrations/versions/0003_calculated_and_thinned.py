@@ -1,4 +1,4 @@
-"""Changes of inputs of calculated tags whose results are still to be computed again."""
+"""Changes of inputs of calculated tags whose results are still to be computed again, and what the swinging door did to each tag."""
 
 from alembic import op
 
@@ -11,3 +11,4 @@ def upgrade() -> None:
         "CREATE TABLE input_change (tag_id INTEGER NOT NULL, start_time BIGINT NOT NULL, end_time BIGINT NOT NULL, by_hand BOOLEAN NOT NULL, "
         "PRIMARY KEY (tag_id, start_time))"
     )
+    op.execute("CREATE TABLE compression (tag_id INTEGER PRIMARY KEY, raw BIGINT NOT NULL, kept BIGINT NOT NULL, worst_error FLOAT NOT NULL)")

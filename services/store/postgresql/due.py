@@ -1,0 +1,77 @@
+"""The table ``roll_up_due``: hours whose roll-ups are to be made again, inside a transaction of the caller.
+
+``due``: something changed since the hour was handed out. ``taken``: it is in somebody's hands, and not handed out a second time before it is saved. A row
+that is neither says only that the hour was thinned.
+"""
+
+from typing import Final, LiteralString
+
+import numpy as np
+from psycopg import Connection, sql
+
+from plant import times
+from plant.batch import Int32Column, Int64Column
+from services.store.interface import HOUR, DueHours
+from services.store.postgresql.arrays import read_columns
+from services.store.postgresql.copying import times_of
+from services.store.postgresql.marks import begin_of, tag_of
+from services.store.postgresql.moments import moment_of
+from services.store.postgresql.parameters import ArrayParameter, array_of, moments_of
+
+HOURS: Final[LiteralString] = "unnest(%s::integer[], %s::timestamptz[]) AS hours (tag_id, hour)"
+"""A relation of hours, from ``hour_parameters``."""
+
+MARK: Final[LiteralString] = "ON CONFLICT (tag_id, hour) DO UPDATE SET due = TRUE WHERE NOT roll_up_due.due"
+_MARK: Final[LiteralString] = "INSERT INTO roll_up_due (tag_id, hour) SELECT tag_id, hour FROM " + HOURS + " " + MARK
+_TAKE: Final[LiteralString] = """
+    UPDATE roll_up_due d SET due = FALSE, taken = TRUE
+    FROM (SELECT tag_id, hour FROM roll_up_due WHERE due AND NOT taken AND hour <= %s ORDER BY hour, tag_id LIMIT %s) next
+    WHERE d.tag_id = next.tag_id AND d.hour = next.hour RETURNING d.hour, d.tag_id, d.thinned
+"""
+_NOT_TO_USE: Final[LiteralString] = "SELECT hour FROM roll_up_due WHERE tag_id = %s AND hour >= %s AND hour < %s AND (due OR taken) ORDER BY hour"
+_FORGET: Final[LiteralString] = (
+    "DELETE FROM roll_up_due d USING " + HOURS + " WHERE d.tag_id = hours.tag_id AND d.hour = hours.hour AND taken AND NOT due AND NOT thinned"
+)
+_GIVE_BACK: Final[LiteralString] = "UPDATE roll_up_due d SET taken = FALSE FROM " + HOURS + " WHERE d.tag_id = hours.tag_id AND d.hour = hours.hour AND taken"
+_THINNED: Final[LiteralString] = "UPDATE roll_up_due d SET thinned = TRUE FROM " + HOURS + " WHERE d.tag_id = hours.tag_id AND d.hour = hours.hour"
+
+
+def mark_due(connection: Connection, keys: Int64Column) -> None:
+    """Marks hours, given as ``marks.hours_of`` does."""
+    if len(keys):
+        connection.execute(_MARK, hour_parameters(tag_of(keys), begin_of(keys)))
+
+
+def take_due(connection: Connection, before: int, limit: int) -> DueHours:
+    rows = sorted(connection.execute(_TAKE, (moment_of(before - HOUR), limit)).fetchall())
+    return DueHours(
+        np.array([row[1] for row in rows], np.int32),
+        np.array([times.from_datetime(row[0]) for row in rows], np.int64),
+        np.array([row[2] for row in rows], np.bool_),
+    )
+
+
+def due_hours(connection: Connection, tag_id: int, start: int, end: int) -> Int64Column:
+    first = start // HOUR * HOUR
+    (hour,) = read_columns(connection, sql.SQL(_NOT_TO_USE), (tag_id, moment_of(first), moment_of(end)), {"hour": np.int64})
+    return times_of(hour)
+
+
+def give_back(connection: Connection, done: DueHours) -> None:
+    """Takes hours that are saved off the due ones, but for those that changed meanwhile."""
+    hours = hour_parameters(done.tag_id, done.hour)
+    connection.execute(_FORGET, hours)
+    connection.execute(_GIVE_BACK, hours)
+
+
+def remember_thinned(connection: Connection, done: DueHours) -> None:
+    connection.execute(_THINNED, hour_parameters(done.tag_id, done.hour))
+
+
+def take_back(connection: Connection) -> None:
+    """Makes due again what was in the hands of a historian that is no more."""
+    connection.execute("UPDATE roll_up_due SET due = TRUE, taken = FALSE WHERE taken")
+
+
+def hour_parameters(tag_id: Int32Column, hour: Int64Column) -> list[ArrayParameter]:
+    return [array_of(tag_id), moments_of(hour)]
