@@ -1,6 +1,7 @@
 import io
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -128,7 +129,7 @@ async def test_what_was_exported_is_taken_back(kind: str) -> None:
     assert (sent.reason, sent.mode) == ("of the query", EditMode.REPLACE)
 
 
-def arrow_of(**columns: pa.Array) -> bytes:
+def arrow_of(**columns: "pa.Array[Any]") -> bytes:
     table = pa.table(columns)
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, table.schema) as writer:
