@@ -110,6 +110,8 @@ class Assembly:
                 "store": settings.store and settings.store.get_secret_value(),
                 "store_password_file": settings.store_password_file and settings.store_password_file.absolute(),
             }
+        if name == HISTORIAN:
+            values["keep_days"] = settings.keep_days
         if name == API:
             values |= {
                 "host": settings.host,

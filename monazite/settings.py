@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     plant: Path | None = Field(None, description="site folder; without it the reference plant")
     store: SecretStr | None = Field(None, description="sqlite:///FILE or postgresql://…; without it history.sqlite in the data folder")
     store_password_file: Path | None = Field(None, description="file with the password of the PostgreSQL user in MONAZITE_STORE")
+    keep_days: int | None = Field(None, ge=1, le=36_500, description="days of samples that the store keeps, in whole months or chunks; without it all of them")
     pki: Path | None = Field(None, description="folder of the gateway's OPC UA certificates; without it pki in the data folder")
     nats_url: str = Field("nats://127.0.0.1:4222", description="where the bus is")
     nats_user: str = Field("monazite", description="user of the bus")

@@ -70,6 +70,12 @@ class CurrentValues:
             np.isin(self._texts.ids, wanted) & (self._text_time != _NEVER),
         )
 
+    @property
+    def newest(self) -> int | None:
+        """Time of the newest of all; ``None`` before there is one."""
+        newest = max((int(time.max()) for time in (self._time, self._text_time) if len(time)), default=_NEVER)
+        return None if newest == _NEVER else newest
+
     def take_changed(self) -> tuple[SampleBatch, TextBatch]:
         """One sample of each tag updated since this was last called."""
         changed = self._select(self._changed, self._text_changed)

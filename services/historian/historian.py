@@ -26,7 +26,7 @@ from plant.batch import Batch, SampleBatch, TextBatch
 from plant.current_values import CurrentValues
 from plant.envelope import Envelope, unseal
 from plant.errors import CorruptBatch, StoreUnavailable, Unstorable
-from plant.ledger import Gap
+from plant.ledger import Gap, Position
 from plant.site import Site
 from plant.tag_index import TagIndex
 from services.bus import BUS_ERRORS, Bus, provision, subjects
@@ -38,6 +38,8 @@ from services.historian.ledger import PositionLedger
 from services.historian.metrics import HistorianMetrics
 from services.historian.quarantine import Quarantine
 from services.historian.recalculation import Recalculation
+from services.historian.retention import Retention
+from services.historian.store_outage import StoreOutage
 from services.historian.upkeep import Upkeep
 from services.store import Commit, CommitReport, Store, check_storable
 
@@ -63,9 +65,9 @@ class _Received:
 
 
 class Historian:
-    """Drains the stream of samples and the stream of events into ``store``."""
+    """Drains the stream of samples and the stream of events into ``store``, and keeps that in order. ``keep``: microseconds of history, ``None`` for all."""
 
-    def __init__(self, store: Store, site: Site, bus: Bus, registry: CollectorRegistry) -> None:
+    def __init__(self, store: Store, site: Site, bus: Bus, registry: CollectorRegistry, keep: int | None = None) -> None:
         self._store = store
         self._site = site
         self._bus = bus
@@ -75,8 +77,11 @@ class Historian:
         self._ledger = PositionLedger({})
         self._quarantine = Quarantine(bus, self._metrics)
         self._recalculation = Recalculation(store, site, self._metrics, self._current.update)
+        self._retention = Retention(store, keep, self._newest, self._metrics)
         self._store_is_up = True
         self._is_behind = False
+        self._committed_positions: dict[str, Position] = {}
+        self._outage: StoreOutage | None = None
         self._stop = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -99,12 +104,14 @@ class Historian:
             group.create_task(self._drain(stop))
             group.create_task(Upkeep(self._store, self._site, self._metrics, lambda: self._is_behind).run(stop))
             group.create_task(self._serve_edits(stop))
+            group.create_task(self._retention.run(stop))
 
     async def _prepare(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 await asyncio.to_thread(self._store.prepare, self._site.tags)
-                self._ledger = PositionLedger(await asyncio.to_thread(self._store.positions))
+                self._committed_positions = dict(await asyncio.to_thread(self._store.positions))
+                self._ledger = PositionLedger(self._committed_positions)
                 samples, texts = await asyncio.to_thread(self._store.snapshot)
                 await asyncio.to_thread(self._recalculation.prepare, stop)
             except StoreUnavailable as error:
@@ -116,6 +123,9 @@ class Historian:
                 self._metrics.storage_up.set(1)
                 _log.info("store: %s", ", ".join(f"{key} {value}" for key, value in self._store.features.items()))
                 return
+
+    def _newest(self) -> int | None:
+        return self._current.newest
 
     async def _serve_edits(self, stop: asyncio.Event) -> None:
         subscriptions = await Editing(self._store, self._bus, self._metrics, self._current.update, self._recalculation.changing).serve()
@@ -136,6 +146,9 @@ class Historian:
                     return
                 self._metrics.backlog.set(messages[-1].metadata.num_pending)
                 self._is_behind = messages[-1].metadata.num_pending > _BEHIND
+                if self._outage is not None and not messages[-1].metadata.num_pending:
+                    _log.info("%s", self._outage.told(self._committed_positions, self._ledger.missing))
+                    self._outage = None
 
     async def _wait_for_orphans(self, subscription: JetStreamContext.PullSubscription) -> None:
         try:
@@ -221,7 +234,10 @@ class Historian:
         self._metrics.unchanged.inc(report.unchanged)
         self._metrics.revised.inc(report.revised)
         self._metrics.commit_samples.observe(len(commit.samples) + len(commit.texts))
+        self._committed_positions.update({position.device: position for position in commit.positions})
         now = times.now()
+        if self._outage is not None:
+            self._outage.committed(len(commit.samples) + len(commit.texts), now)
         for batch in (commit.samples, commit.texts):
             self._metrics.unknown_tags.inc(int(np.count_nonzero(self._tags.positions(batch.tag_id) < 0)))
         for one in received:
@@ -233,6 +249,8 @@ class Historian:
         self._current.update(commit.texts)
 
     def _store_failed(self, error: StoreUnavailable) -> None:
+        if self._outage is None:
+            self._outage = StoreOutage(times.now(), dict(self._committed_positions), self._ledger.missing)
         if self._store_is_up:
             _log.error("the store takes no commits, the stream keeps everything: %s", error)
         self._store_is_up = False

@@ -86,6 +86,11 @@ class PositionLedger:
                 break
         return []
 
+    @property
+    def missing(self) -> int:
+        """Batches that left holes which are watched for."""
+        return sum(len(hole.missing) for holes in self._holes.values() for hole in holes)
+
     def positions(self, devices: set[str]) -> Sequence[Position]:
         """Positions of these devices, as far as they have any."""
         return [self._positions[device] for device in sorted(devices) if device in self._positions]

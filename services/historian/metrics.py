@@ -34,6 +34,9 @@ class HistorianMetrics:
             "monazite_roll_up_duration_seconds", "Some hundred hours of tags rolled up.", registry=registry, buckets=(0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
         )
         self.thinned = Counter("monazite_samples_thinned", "Stored samples that the swinging door left out.", registry=registry)
+        self.retention_success = Gauge(
+            "monazite_retention_last_success_timestamp_seconds", "When what is older than the site keeps was last looked for and removed.", registry=registry
+        )
         self.edits = Counter("monazite_history_edits", "Edits and deletions of history, by what came of them.", ("result",), registry=registry)
         self.storage_up = Gauge("monazite_storage_up", "1 while the store takes commits.", registry=registry)
         self.recalculations_pending = Gauge(

@@ -197,3 +197,32 @@ def test_intervals_beyond_what_an_answer_holds_are_refused() -> None:
         Intervals(T0, T0 + 20_000 * SECOND, SECOND)
     with pytest.raises(ValueError, match="lies after"):
         Intervals(T0, T0, SECOND)
+
+
+def test_an_hour_is_thinned_once_within_its_deviation_and_what_comes_late_is_kept(store_url: str) -> None:
+    smooth = make_tag(1, compression_deviation=0.5)
+    site = Site("Test", {}, (smooth,))
+    chance = np.random.default_rng(3)
+    rows = [(1, T0 + second * SECOND, float(np.sin(second / 300) * 20 + chance.normal(scale=0.05)), 0) for second in range(3600)]
+    store = open_store(store_url)
+    try:
+        store.prepare(site.tags)
+        store.commit(Commit(batch_of(rows), TextBatch.empty()))
+        upkeep = Upkeep(store, site, HistorianMetrics(CollectorRegistry()), lambda: False)
+        assert upkeep.keep_up(T0 + 2 * HOUR) is False
+        kept = store.samples(1, T0, T0 + HOUR, 10_000)
+        assert len(kept) < 400
+        raw = np.array([row[2] for row in rows])
+        drawn = np.interp(np.array([row[1] for row in rows]), kept.time, kept.value)
+        assert np.abs(drawn - raw).max() <= 0.5
+        report = store.compression(1)
+        assert report is not None
+        assert (report.raw, report.kept) == (3600, len(kept))
+        assert report.worst_error == pytest.approx(np.abs(drawn - raw).max())
+        assert store.hours(1, T0, T0 + HOUR).summaries.good_count.tolist() == [len(kept)]
+        late = [(1, T0 + second * SECOND + 1, 0.0, 0) for second in range(1000, 1100)]
+        store.commit(Commit(batch_of(late), TextBatch.empty()))
+        upkeep.keep_up(T0 + 2 * HOUR)
+        assert len(store.samples(1, T0, T0 + HOUR, 10_000)) == len(kept) + len(late)
+    finally:
+        store.close()

@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 
 from plant import times
 from plant.quality import quality_name
@@ -17,6 +18,16 @@ from services.store import FIRST_TIME
 router = APIRouter(tags=["history"])
 
 _MOST = 11_000
+
+
+class CompressionView(BaseModel):
+    """``deviation`` that the tag allows and ``worst_error`` in its engineering unit; ``ratio``: samples received for each one that is kept."""
+
+    deviation: float | None
+    raw: int
+    kept: int
+    ratio: float | None
+    worst_error: float | None
 
 
 @router.get("/tags/{name}/samples")
@@ -104,3 +115,16 @@ async def get_revisions(
 
 def _side(is_there: bool, value: float | str, quality: str) -> dict[str, Any] | None:
     return {"value": shown(value), "quality": quality} if is_there else None
+
+
+@router.get("/tags/{name}/compression")
+async def get_compression(request: Request, user: CurrentUser, name: str) -> CompressionView:
+    """What the swinging door did to a tag so far: samples it was given, samples it kept, and the worst distance of one that it left out."""
+    state = state_of(request)
+    tag = tag_named(state, name)
+    report = await asyncio.to_thread(state.store.compression, tag.id)
+    if report is None:
+        return CompressionView(deviation=tag.compression_deviation, raw=0, kept=0, ratio=None, worst_error=None)
+    ratio = shown(report.ratio)
+    assert not isinstance(ratio, str)  # it was a float
+    return CompressionView(deviation=tag.compression_deviation, raw=report.raw, kept=report.kept, ratio=ratio, worst_error=report.worst_error)
