@@ -6,6 +6,7 @@ PostgreSQL refuses to run as root; then it runs as ``nobody``, from a copy of it
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -74,6 +75,14 @@ class PostgresServer:
         assert self._process is not None
         self._process.send_signal(3)
         self._process.wait(_DEADLINE)
+
+    def kill_backend(self, database: str) -> bool:
+        """SIGKILL of the server process of one connection to ``database``, if there is any: the server ends all others, recovers and goes on by itself."""
+        with psycopg.connect(self.dsn, connect_timeout=2) as connection:
+            found = connection.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", (database,)).fetchone()
+        if found is not None:
+            os.kill(found[0], signal.SIGKILL)
+        return found is not None
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:

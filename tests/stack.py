@@ -18,6 +18,10 @@ from tests.nats_server import NatsServer
 PASSWORD = "a long enough password"
 
 
+class DidNotStart(AssertionError):
+    """A service ended before it was ready; the message is the end of its log."""
+
+
 class Stack:
     """Gateway, historian, control and API over one site folder and one store."""
 
@@ -48,10 +52,15 @@ class Stack:
             )
         async with asyncio.timeout(60):
             while not ready.exists():
-                assert self._processes[name].returncode is None, self.log(name)
+                if self._processes[name].returncode is not None:
+                    raise DidNotStart(self.log(name))
                 await asyncio.sleep(0.05)
         answer: Mapping[str, Any] = json.loads(ready.read_text())
         return answer
+
+    def runs(self, name: str) -> bool:
+        """Whether it was started and has neither ended by itself nor been killed."""
+        return name in self._processes and self._processes[name].returncode is None
 
     async def kill(self, name: str) -> None:
         """kill -9; the process must have been alive."""

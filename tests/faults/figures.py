@@ -3,11 +3,12 @@
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 
-def resident_bytes() -> int:
-    """What this process holds of the machine's memory. Source: proc(5), ``/proc/self/statm``, second field: pages."""
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+def resident_bytes(process: int | Literal["self"] = "self") -> int:
+    """What a process, by its id, holds of the machine's memory. Source: proc(5), ``/proc/PID/statm``, second field: pages."""
+    pages = int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
