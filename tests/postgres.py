@@ -23,8 +23,8 @@ _DEADLINE: Final = 60
 class PostgresServer:
     """One cluster; ``start``, ``kill`` and ``start`` again keep its port and data."""
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="monazite-postgres-"))
+    def __init__(self, parent: Path | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="monazite-postgres-", dir=parent))
         self._user: dict[str, Any] = {}
         self._install = install_folder()
         if os.geteuid() == 0:
@@ -70,6 +70,10 @@ class PostgresServer:
                 return
         raise AssertionError(f"PostgreSQL does not answer within {_DEADLINE} s")
 
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """SIGQUIT: every server process ends at once, without a checkpoint; the next start recovers."""
         assert self._process is not None
@@ -85,7 +89,7 @@ class PostgresServer:
         return found is not None
 
     def close(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self.runs:
             self._process.send_signal(2)
             self._process.wait(_DEADLINE)
         shutil.rmtree(self._folder)

@@ -104,10 +104,10 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(folder: Path, site: Path, store_url: str) -> AsyncIterator[Stack]:
+async def running_stack(folder: Path, site: Path, store_url: str, nats_folder: Path | None = None) -> AsyncIterator[Stack]:
     """A stack with its bus up and no service started; everything is stopped at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    async with NatsServer(folder / "nats") as nats:
+    async with NatsServer(nats_folder or folder / "nats") as nats:
         stack = Stack(folder, site, store_url, nats)
         try:
             yield stack

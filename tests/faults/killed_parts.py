@@ -53,6 +53,9 @@ class HistorianPart(Part):
             else:
                 return
 
+    def log(self) -> str:
+        return self._stack.log(self.name)
+
     async def supervise(self) -> None:
         while True:
             if self.is_up and not self._stack.runs(self.name):

@@ -43,11 +43,16 @@ class RepeatingBus(Bus):
     def __init__(self, client: Client) -> None:
         super().__init__(client)
         self.acknowledged: set[str] = set()
+        self.refused = 0
         self.repeated = {"under its own identity": 0, "under another": 0}
         self._chance = random.Random(20_261_124)
 
     async def publish_durably(self, stream: str, subject: str, data: bytes, identity: str, headers: dict[str, str] | None = None) -> None:
-        await super().publish_durably(stream, subject, data, identity, headers)
+        try:
+            await super().publish_durably(stream, subject, data, identity, headers)
+        except BusUnavailable:
+            self.refused += 1
+            raise
         self.acknowledged.add(identity)
         if self._chance.random() < _OFFERED_AGAIN:
             how = self._chance.choice(list(self.repeated))
@@ -75,9 +80,7 @@ class NumberedDevice:
         fresh = np.arange(self.made * SAMPLES_A_BATCH, (self.made + 1) * SAMPLES_A_BATCH)
         late = fresh - self._late_by * SAMPLES_A_BATCH
         numbers = np.concatenate([fresh[fresh % _LATE != 0], late[(late % _LATE == 0) & (late >= 0)]])
-        batch = SampleBatch(
-            self.tags[numbers % TAGS_A_DEVICE], self._begin + numbers * _SPACING, numbers.astype(np.float64), np.zeros(len(numbers), np.int16)
-        )
+        batch = SampleBatch(self.tags[numbers % TAGS_A_DEVICE], self._begin + numbers * _SPACING, numbers.astype(np.float64), np.zeros(len(numbers), np.int16))
         self.made += 1
         await self.outbox.put(batch, times.now())
 
