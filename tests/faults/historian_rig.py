@@ -62,9 +62,7 @@ class Rig:
         """Seconds until no more than ``unread`` batches are in the stream."""
         begun, seen = time.monotonic(), list[int]()
         while not seen or seen[-1] > unread:
-            assert time.monotonic() - begun < DRAINED_WITHIN, (
-                f"batches in the stream, one figure every 5 s: {seen[::100]}, of the historian: {await self.log()}"
-            )
+            assert time.monotonic() - begun < DRAINED_WITHIN, f"batches in the stream, each 5 s: {seen[::100]}; of the historian: {await self.log()}"
             with contextlib.suppress(*BUS_ERRORS):
                 seen.append(await self.unread())
             await asyncio.sleep(0.05)
