@@ -91,8 +91,9 @@ class NumberedDevice:
 
     def expected(self, tag: int, since: int) -> npt.NDArray[np.int64]:
         """Numbers of the samples of the ``tag``-th tag, from number ``since``, that all batches made carry."""
-        numbers = np.arange(since + (tag - since) % TAGS_A_DEVICE, self.made * SAMPLES_A_BATCH, TAGS_A_DEVICE)
-        return numbers[(numbers % _LATE != 0) | (numbers < (self.made - self._late_by) * SAMPLES_A_BATCH)]
+        numbers: npt.NDArray[np.int64] = np.arange(since + (tag - since) % TAGS_A_DEVICE, self.made * SAMPLES_A_BATCH, TAGS_A_DEVICE)
+        has_come: npt.NDArray[np.bool_] = (numbers % _LATE != 0) | (numbers < (self.made - self._late_by) * SAMPLES_A_BATCH)
+        return np.compress(has_come, numbers)
 
     def time_of(self, number: int) -> int:
         return self._begin + number * _SPACING

@@ -72,6 +72,7 @@ async def test_what_the_bus_acknowledged_is_stored_once_whatever_is_killed(kind:
                 drains.append(await rig.drained(rig.live))
                 await auditor.check(everything=number + 1 == ROUNDS)
                 memory.append(resident_bytes(rig.historian.ready["pid"]))
+                report(f"{kind}: nothing lost after {number + 1} kills in {time.monotonic() - begun:.0f} s, {rig.load.samples} samples, {dict(kills)}")
         took = time.monotonic() - begun
         supervising.cancel()
         report(f"{kind}: {ROUNDS} kills in {took:.0f} s: {dict(kills)}, in the middle of a commit {dict(in_commit)}")

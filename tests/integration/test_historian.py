@@ -4,6 +4,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -276,7 +277,7 @@ def resealed(stream: bytes) -> bytes:
     return b"MZB1" + zlib.crc32(stream).to_bytes(4, "little") + stream
 
 
-def arrow_of(metadata: dict[str, str], **columns: pa.Array) -> bytes:
+def arrow_of(metadata: dict[str, str], **columns: "pa.Array[Any]") -> bytes:
     record = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)).replace_schema_metadata(metadata)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, record.schema) as writer:
