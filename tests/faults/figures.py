@@ -3,7 +3,9 @@
 import os
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
+
+Number = TypeVar("Number", int, float)
 
 
 def resident_bytes(process: int | Literal["self"] = "self") -> int:
@@ -21,6 +23,6 @@ def is_full() -> bool:
     return os.environ.get("MONAZITE_FULL_FAULTS") == "1"
 
 
-def scaled(whole: int, part: int) -> int:
+def scaled(whole: Number, part: Number) -> Number:
     """``whole`` with ``MONAZITE_FULL_FAULTS=1``, else the ``part`` that every run of the tests can afford."""
     return whole if is_full() else part

@@ -16,12 +16,13 @@ import numpy as np
 import plant
 from services.bus import BUS_ERRORS, provision, subjects
 from services.store import Store, open_store
+from tests.faults.figures import scaled
 from tests.faults.killed_parts import BusPart, DatabasePart, HistorianPart, Part
 from tests.faults.numbered_load import SAMPLES_A_BATCH, NumberedDevice, NumberedLoad, RepeatingBus, numbered_load
 from tests.postgres import PostgresServer
 from tests.stack import Stack, running_stack
 
-DRAINED_WITHIN: Final = 120.0
+DRAINED_WITHIN: Final = scaled(600.0, 120.0)
 EVER: Final = (0, 10**17)
 
 

@@ -21,26 +21,26 @@ from tests.faults.historian_rig import Auditor, Rig, rig_on, store_away
 from tests.faults.killed_parts import Part, is_committing
 from tests.faults.numbered_load import SAMPLES_A_BATCH, SAMPLES_A_SECOND
 
-ROUNDS = scaled(200, 4)
+ROUNDS = scaled(200, 3)
 ROUNDS_A_CHECK = 20
 LONGEST_PAUSE = scaled(4, 2)
 """Seconds between two kills, and that a part is away, at most."""
 AWAY = scaled(30, 8)
 LIVE_RATES = scaled(5, 2)
 """The backlog drains at least so many times as fast as it grew."""
-GROWTH = 48 * 2**20
+GROWTH = 64 * 2**20
 
-pytestmark = pytest.mark.timeout(scaled(3_600, 120))
+pytestmark = pytest.mark.timeout(scaled(5_400, 240))
 
 
-async def kill_one(rig: Rig, victims: list[Part]) -> tuple[Part, bool]:
-    """One of ``victims`` that is up, sometime, every second time in the middle of a commit if there is one. Whether there was one, too."""
+async def kill_one(rig: Rig, victims: list[Part], *, waits_for_commit: bool) -> tuple[Part, bool]:
+    """One of ``victims`` that is up, sometime, or in the middle of a commit if one comes soon. Whether there was one, too."""
     await asyncio.sleep(rig.chance.uniform(0.0, LONGEST_PAUSE))
     while not any(part.is_up for part in victims):
         await asyncio.sleep(0.01)
     committing = await asyncio.to_thread(is_committing, rig.store_url)
-    if rig.chance.random() < 0.5:
-        patient_until = time.monotonic() + 2.0
+    if waits_for_commit:
+        patient_until = time.monotonic() + 5.0
         while not committing and time.monotonic() < patient_until:
             committing = await asyncio.to_thread(is_committing, rig.store_url)
     part = rig.chance.choice([part for part in victims if part.is_up])
@@ -63,7 +63,7 @@ async def test_what_the_bus_acknowledged_is_stored_once_whatever_is_killed(kind:
         auditor, returning, begun = Auditor(rig), list[asyncio.Task[None]](), time.monotonic()
         for number in range(ROUNDS):
             victims = [part for part in rig.parts if not kills[part.name]] or rig.parts
-            part, committing = await kill_one(rig, victims)
+            part, committing = await kill_one(rig, victims, waits_for_commit=number % 2 == 0)
             kills[part.name] += 1
             in_commit[part.name] += committing
             returning.append(group.create_task(bring_back(part, rig.chance.uniform(0.0, LONGEST_PAUSE))))
@@ -102,7 +102,7 @@ async def test_after_an_outage_of_the_store_the_backlog_drains_while_live_values
     rates, memory = list[float](), list[int]()
     async with rig_on(kind, tmp_path) as rig:
         auditor, live = Auditor(rig), len(rig.load.devices)
-        for _ in range(scaled(5, 2)):
+        for _ in range(scaled(5, 1)):
             await auditor.check()
             memory.append(resident_bytes(rig.historian.ready["pid"]))
             async with store_away(rig):
@@ -121,4 +121,4 @@ async def test_after_an_outage_of_the_store_the_backlog_drains_while_live_values
         memory.append(resident_bytes(rig.historian.ready["pid"]))
     report(f"resident MiB of the historian: {[figure >> 20 for figure in memory]}; live rate {SAMPLES_A_SECOND} samples/s")
     assert statistics.median(rates) >= LIVE_RATES
-    assert memory[-1] - memory[1] < GROWTH
+    assert memory[-1] - memory[len(memory) // 4] < GROWTH
