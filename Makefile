@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench endurance secrets clean
+.PHONY: help demo test lint bench test-faults secrets clean
 .DEFAULT_GOAL := help
 
 help:
@@ -11,7 +11,7 @@ help:
 	@echo "make test   run the test suite"
 	@echo "make lint   ruff, mypy --strict, import-linter"
 	@echo "make bench  run the benchmarks"
-	@echo "make endurance  tests/faults with their whole counts: an hour of late answers, garbage and restarts"
+	@echo "make test-faults  tests/faults with their whole counts: two hours of late answers, garbage, kills and full disks"
 	@echo "make secrets  write random passwords for docker-compose.yml to .env"
 	@echo "make clean  remove the environment"
 
@@ -42,7 +42,7 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks $(ARGS)
 
-endurance: $(VENV)/installed-dev
+test-faults: $(VENV)/installed-dev
 	MONAZITE_FULL_FAULTS=1 $(BIN)/python -m pytest -s tests/faults $(ARGS)
 
 secrets:

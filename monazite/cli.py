@@ -135,6 +135,15 @@ def backup(
 
 
 @app.command()
+def quarantine(
+    out: Annotated[Path | None, typer.Option(help="Folder to copy the messages to [default: list them only].", show_default=False)] = None,
+    data: Data = None,
+) -> None:
+    """Lists what the historian could never store, and why. Nothing is taken out."""
+    typer.echo(importlib.import_module("monazite.quarantine").run(load_settings(data=data), out))
+
+
+@app.command()
 def browse(
     url: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT/PATH")],
     out: Annotated[Path | None, typer.Option(help="New site folder to write [default: a table on standard output].", show_default=False)] = None,

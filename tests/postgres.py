@@ -6,6 +6,7 @@ PostgreSQL refuses to run as root; then it runs as ``nobody``, from a copy of it
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,8 +23,8 @@ _DEADLINE: Final = 60
 class PostgresServer:
     """One cluster; ``start``, ``kill`` and ``start`` again keep its port and data."""
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="monazite-postgres-"))
+    def __init__(self, parent: Path | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="monazite-postgres-", dir=parent))
         self._user: dict[str, Any] = {}
         self._install = install_folder()
         if os.geteuid() == 0:
@@ -69,14 +70,26 @@ class PostgresServer:
                 return
         raise AssertionError(f"PostgreSQL does not answer within {_DEADLINE} s")
 
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """SIGQUIT: every server process ends at once, without a checkpoint; the next start recovers."""
         assert self._process is not None
         self._process.send_signal(3)
         self._process.wait(_DEADLINE)
 
+    def kill_backend(self, database: str) -> bool:
+        """SIGKILL of the server process of one connection to ``database``, if there is any: the server ends all others, recovers and goes on by itself."""
+        with psycopg.connect(self.dsn, connect_timeout=2) as connection:
+            found = connection.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", (database,)).fetchone()
+        if found is not None:
+            os.kill(found[0], signal.SIGKILL)
+        return found is not None
+
     def close(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self.runs:
             self._process.send_signal(2)
             self._process.wait(_DEADLINE)
         shutil.rmtree(self._folder)

@@ -18,6 +18,10 @@ from tests.nats_server import NatsServer
 PASSWORD = "a long enough password"
 
 
+class DidNotStart(AssertionError):
+    """A service ended before it was ready; the message is the end of its log."""
+
+
 class Stack:
     """Gateway, historian, control and API over one site folder and one store."""
 
@@ -48,10 +52,15 @@ class Stack:
             )
         async with asyncio.timeout(60):
             while not ready.exists():
-                assert self._processes[name].returncode is None, self.log(name)
+                if self._processes[name].returncode is not None:
+                    raise DidNotStart(self.log(name))
                 await asyncio.sleep(0.05)
         answer: Mapping[str, Any] = json.loads(ready.read_text())
         return answer
+
+    def runs(self, name: str) -> bool:
+        """Whether it was started and has neither ended by itself nor been killed."""
+        return name in self._processes and self._processes[name].returncode is None
 
     async def kill(self, name: str) -> None:
         """kill -9; the process must have been alive."""
@@ -95,10 +104,10 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(folder: Path, site: Path, store_url: str) -> AsyncIterator[Stack]:
+async def running_stack(folder: Path, site: Path, store_url: str, nats_folder: Path | None = None) -> AsyncIterator[Stack]:
     """A stack with its bus up and no service started; everything is stopped at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    async with NatsServer(folder / "nats") as nats:
+    async with NatsServer(nats_folder or folder / "nats") as nats:
         stack = Stack(folder, site, store_url, nats)
         try:
             yield stack

@@ -2,6 +2,7 @@
 
 from services.bus.client import BUS_ERRORS, Bus, NoAnswer, NoResponder, reason_of
 from services.bus.event_sender import EventSender
+from services.bus.quarantined import Quarantined, quarantined
 from services.bus.server import NatsServerConfig, command, find_nats_server, read_port, wait_until_ready
 from services.bus.streams import StreamBounds, provision
 
@@ -12,10 +13,12 @@ __all__ = [
     "NatsServerConfig",
     "NoAnswer",
     "NoResponder",
+    "Quarantined",
     "StreamBounds",
     "command",
     "find_nats_server",
     "provision",
+    "quarantined",
     "read_port",
     "reason_of",
     "wait_until_ready",

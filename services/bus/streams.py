@@ -13,8 +13,9 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import BadRequestError, NotFoundError
 
+from plant.errors import BusUnavailable
 from services.bus import subjects
-from services.bus.client import Bus
+from services.bus.client import BUS_ERRORS, Bus, reason_of
 
 ACKNOWLEDGE_WITHIN: Final = 5.0
 """Seconds after which a message that was handed to the historian and not acknowledged is handed out again."""
@@ -33,8 +34,18 @@ class StreamBounds:
 
 
 async def provision(bus: Bus, bounds: StreamBounds | None = None) -> None:
-    """Makes the streams and the historian's place in them, or brings them to these bounds. Safe to call from every service at every start."""
-    bounds = bounds or StreamBounds()
+    """Makes the streams and the historian's place in them, or brings them to these bounds. Safe to call from every service at every start.
+
+    Raises:
+        BusUnavailable: the bus went away meanwhile, or has no room for them.
+    """
+    try:
+        await _provision(bus, bounds or StreamBounds())
+    except BUS_ERRORS as error:
+        raise BusUnavailable(f"the streams cannot be made: {reason_of(error)}") from error
+
+
+async def _provision(bus: Bus, bounds: StreamBounds) -> None:
     streams = (
         StreamConfig(
             name=subjects.SAMPLES_STREAM,

@@ -44,10 +44,10 @@ async def fetch(subscription: JetStreamContext.PullSubscription, most: int) -> S
 
 
 async def keep_in_hand(messages: Sequence[Msg]) -> None:
-    """Tells the bus, until cancelled, that these are being worked on and are not to be handed out again."""
+    """Tells the bus, until cancelled, that those not yet acknowledged are being worked on and are not to be handed out again."""
     while True:
         await asyncio.sleep(ACKNOWLEDGE_WITHIN / 2)
-        for message in messages:
+        for message in (message for message in messages if not message.is_acked):
             try:
                 await message.in_progress()
             except BUS_ERRORS as error:

@@ -161,7 +161,18 @@ class Historian:
             await asyncio.sleep(ACKNOWLEDGE_WITHIN)
 
     async def _store_all(self, messages: Sequence[Msg]) -> None:
-        received: list[_Received] = []
+        alive = asyncio.create_task(keep_in_hand(messages))
+        try:
+            for received in await self._received(messages):
+                if received:
+                    await self._commit_each_if_needed(received)
+        finally:
+            alive.cancel()
+
+    async def _received(self, messages: Sequence[Msg]) -> tuple[Sequence[_Received], Sequence[_Received]]:
+        """What is new, and what comes again: that is compared with what is stored, and in a commit of its own the new does not pay for it."""
+        new: list[_Received] = []
+        again: list[_Received] = []
         for message in messages:
             try:
                 batch, envelope = unseal(message.data)
@@ -171,15 +182,18 @@ class Historian:
             except Unstorable as error:
                 await self._quarantine.take(message, "unstorable", str(error))
             else:
+                kind = again if self._ledger.has_passed(envelope) else new
                 gaps = self._ledger.note(envelope, batch) if len(batch) else []
-                received.append(_Received(message, batch, envelope, gaps))
-        if received:
-            try:
-                await self._commit(received)
-            except Unstorable as error:
-                _log.warning("a commit of %d batches can never be stored, trying each alone: %s", len(received), error)
-                for one in received:
-                    await self._commit_alone(one)
+                kind.append(_Received(message, batch, envelope, gaps))
+        return new, again
+
+    async def _commit_each_if_needed(self, received: Sequence[_Received]) -> None:
+        try:
+            await self._commit(received)
+        except Unstorable as error:
+            _log.warning("a commit of %d batches can never be stored, trying each alone: %s", len(received), error)
+            for one in received:
+                await self._commit_alone(one)
 
     async def _commit_alone(self, one: _Received) -> None:
         for left in reversed(range(_TRIES)):
@@ -199,13 +213,9 @@ class Historian:
             Stopped: it was told to stop while the store was away; what was written comes again and changes nothing.
         """
         commit = _commit_of(received, self._ledger)
-        alive = asyncio.create_task(keep_in_hand([one.message for one in received]))
-        try:
-            report = await self._commit_when_possible(commit)
-            self._committed(commit, report, received)
-            await self._recalculation.committed(commit.samples)
-        finally:
-            alive.cancel()
+        report = await self._commit_when_possible(commit)
+        self._committed(commit, report, received)
+        await self._recalculation.committed(commit.samples)
         await acknowledge([one.message for one in received])
 
     async def _commit_when_possible(self, commit: Commit) -> CommitReport:

@@ -43,6 +43,11 @@ class PositionLedger:
         self._holes: dict[str, list[_Hole]] = {}
         self._begun: dict[str, tuple[int, int]] = {}  # (epoch, when its first batch was received) of a device whose position is in the epoch before
 
+    def has_passed(self, envelope: Envelope) -> bool:
+        """Whether the device's position is at this batch or behind it: it was seen before, or fills a hole."""
+        position = self._positions.get(envelope.device)
+        return position is not None and (envelope.epoch, envelope.sequence) <= (position.epoch, position.sequence)
+
     def note(self, envelope: Envelope, batch: Batch) -> Sequence[Gap]:
         """Moves the device's position over a batch (not empty), and returns the gaps that this opens or recovers."""
         latest = int(batch.time.max())

@@ -8,6 +8,7 @@ from nats.aio.msg import Msg
 
 from plant.errors import BusUnavailable
 from services.bus import Bus, subjects
+from services.bus.quarantined import DETAIL, REASON
 from services.historian.delivery import acknowledge
 from services.historian.metrics import HistorianMetrics
 
@@ -28,7 +29,7 @@ class Quarantine:
         """Keeps the message's bytes with a reason; it is acknowledged when it is safe there, however long the bus takes."""
         origin = message.metadata
         _log.error("%s: message %d goes to quarantine: %s", message.subject, origin.sequence.stream, detail)
-        headers = {"Monazite-Reason": reason, "Monazite-Detail": detail.encode("ascii", "replace").decode().replace("\n", " ")[:_DETAIL_LENGTH]}
+        headers = {REASON: reason, DETAIL: detail.encode("ascii", "replace").decode().replace("\n", " ")[:_DETAIL_LENGTH]}
         identity = f"{origin.stream}:{origin.sequence.stream}"
         while True:
             try:

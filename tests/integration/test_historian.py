@@ -1,9 +1,13 @@
 """The historian between a real nats-server and real databases: nothing lost, nothing doubled, nothing that stops the rest."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -18,7 +22,7 @@ from plant.tag import DataType
 from services.bus import Bus, subjects
 from services.bus.messages import encode_event
 from services.historian import Historian
-from services.store import Store, open_store
+from services.store import Commit, CommitReport, Store, open_store
 from tests.nats_server import NatsServer
 from tests.postgres import PostgresServer
 from tests.samples import batch_of, make_tag, rows_of
@@ -249,6 +253,92 @@ async def test_a_text_that_postgresql_cannot_hold_does_not_stop_the_batches_that
         await all_read(bus)
         assert [row[2] for row in running.rows()] == [0.0, 1.0, 2.0, 3.0, 4.0]
         assert len(running.store.texts(3, *EVER, 10)) == 4
+        assert running.metric("monazite_batches_quarantined_total", reason="unstorable") == 1
+
+
+async def test_values_and_times_that_are_only_strange_are_history(server: NatsServer, bus: Bus, store_url: str) -> None:
+    """NaN, infinities, a text of a megabyte, the years 1, 1969 and 2300: no mistake of the bytes, and no reason to keep them from anybody."""
+    moments = [times.parse_time(text, 0) for text in ("0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2300-01-01T00:00:00Z")]
+    long = "Nd" * 2**19
+    async with historian(server, store_url) as running:
+        await publish(bus, batch_of([(1, T0 + second, value, 0) for second, value in enumerate((np.nan, np.inf, -np.inf))]), 0)
+        await publish(bus, batch_of([(2, moment, 1.0, 0) for moment in moments]), 1)
+        await publish(bus, TextBatch.of([3], [T0], [long], [0]), 2)
+        await all_read(bus)
+        assert running.store.samples(1, *EVER, 10).value.tolist() == [pytest.approx(np.nan, nan_ok=True), np.inf, -np.inf]
+        assert running.store.samples(2, moments[0], moments[2] + 1, 10).time.tolist() == moments
+        assert running.store.texts(3, *EVER, 10).value.tolist() == [long]
+        assert [running.metric("monazite_batches_quarantined_total", reason=reason) for reason in ("corrupt", "unstorable")] == [0, 0]
+        assert running.store.positions()[DEVICE].sequence == 2
+
+
+def resealed(stream: bytes) -> bytes:
+    """An Arrow stream behind a head whose checksum is right."""
+    return b"MZB1" + zlib.crc32(stream).to_bytes(4, "little") + stream
+
+
+def arrow_of(metadata: dict[str, str], **columns: "pa.Array[Any]") -> bytes:
+    record = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)).replace_schema_metadata(metadata)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, record.schema) as writer:
+        writer.write_batch(record)
+    return resealed(sink.getvalue().to_pybytes())
+
+
+ENVELOPE = {"device": DEVICE, "epoch": "1", "sequence": "1", "received": "1"}
+SOUND = seal(one(1), Envelope(DEVICE, 1, 1, T0))
+WRONG_BATCHES = {
+    "half of an Arrow stream": resealed(SOUND[8 : len(SOUND) // 2]),
+    "an Arrow stream without its rows": resealed(SOUND[8:-200]),
+    "other columns": arrow_of(ENVELOPE, tag=pa.array([1]), value=pa.array([1.0])),
+    "times in text": arrow_of(ENVELOPE, tag_id=pa.array([1], pa.int32()), time=pa.array(["noon"]), value=pa.array([1.0]), quality=pa.array([0], pa.int16())),
+    "an envelope without a sequence": arrow_of(
+        {"device": DEVICE, "epoch": "1"},
+        tag_id=pa.array([1], pa.int32()),
+        time=pa.array([T0], pa.timestamp("us", "UTC")),
+        value=pa.array([1.0]),
+        quality=pa.array([0], pa.int16()),
+    ),
+    "nothing": b"",
+    "a time in the year 10000": seal(batch_of([(1, 253_402_300_800_000_000, 1.0, 0)]), Envelope(DEVICE, 1, 1, T0)),
+    "a time before the year 1": seal(batch_of([(1, -62_135_596_800_000_001, 1.0, 0)]), Envelope(DEVICE, 1, 1, T0)),
+}
+
+
+async def test_every_wrong_batch_goes_to_quarantine_as_it_came_and_the_rest_drains(server: NatsServer, bus: Bus, sqlite_url: str) -> None:
+    async with historian(server, sqlite_url) as running:
+        for number, wrong in enumerate(WRONG_BATCHES.values()):
+            await publish(bus, one(number), number, device="PLC-SEP-02")
+            await publish_bytes(bus, wrong, f"wrong {number}")
+        await all_read(bus)
+        assert len(running.rows()) == len(WRONG_BATCHES)
+        kept = await in_quarantine(bus)
+        assert [data for _, data, _ in kept] == list(WRONG_BATCHES.values())
+        assert [headers["Monazite-Reason"] for _, _, headers in kept] == ["corrupt"] * 6 + ["unstorable"] * 2
+        counted = [running.metric("monazite_batches_quarantined_total", reason=reason) for reason in ("corrupt", "unstorable")]
+        assert counted == [6, 2]
+
+
+async def test_a_batch_that_the_database_refuses_is_tried_three_times_alone(
+    server: NatsServer, bus: Bus, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Times at random, from a clock that is broken: more months than one commit may make partitions for."""
+    broken = batch_of([(1, T0 + month * 31 * 86_400 * SECOND, 1.0, 0) for month in range(300)])
+    async with historian(server, postgres_url) as running:
+        tries: list[int] = []
+        commit = running.store.commit
+
+        def counting(what: Commit) -> CommitReport:
+            tries.append(len(what.samples))
+            return commit(what)
+
+        monkeypatch.setattr(running.store, "commit", counting)
+        await publish(bus, one(0), 0)
+        await publish(bus, broken, 1)
+        await publish(bus, one(2), 2)
+        await all_read(bus)
+        assert [row[2] for row in running.rows()] == [0.0, 2.0]
+        assert 3 <= tries.count(len(broken)) <= 4, "three alone, after one with whatever it came with"
         assert running.metric("monazite_batches_quarantined_total", reason="unstorable") == 1
 
 

@@ -35,19 +35,22 @@ class Connections:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction: committed at the end, rolled back on any error."""
         with self._one_writes, translated(self.file):
-            if self._writer is None:
-                connection = self._open()
-                for statement in self._writer_tables:
-                    connection.execute(statement)
-                self._writer = connection
-            connection = self._writer
-            connection.execute("BEGIN IMMEDIATE")
+            connection = self._writer or self._open_writer()
+            self._writer = None  # kept if it did its work: one that was opened while the file was read-only stays so for ever
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
+                self._writer = connection
             finally:
-                if connection.in_transaction:  # a full disk has rolled back already
-                    connection.execute("ROLLBACK")
+                if self._writer is None:
+                    connection.close()
+
+    def _open_writer(self) -> sqlite3.Connection:
+        connection = self._open()
+        for statement in self._writer_tables:
+            connection.execute(statement)
+        return connection
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

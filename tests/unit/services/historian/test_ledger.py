@@ -33,6 +33,13 @@ def test_a_batch_seen_before_moves_nothing() -> None:
     assert ledger.positions({DEVICE}) == [Position(DEVICE, 1, 4, 400)]
 
 
+def test_what_comes_again_or_late_has_been_passed() -> None:
+    ledger = PositionLedger({DEVICE: Position(DEVICE, 1, 4, 400)})
+    passed = {(sequence, epoch): ledger.has_passed(envelope(sequence, epoch)) for sequence, epoch in ((4, 1), (3, 1), (5, 1), (9, 0), (0, 2))}
+    assert passed == {(4, 1): True, (3, 1): True, (5, 1): False, (9, 0): True, (0, 2): False}
+    assert not PositionLedger({}).has_passed(envelope(0)), "nothing of the device is stored"
+
+
 def test_another_epoch_is_a_gap_of_the_gateway() -> None:
     ledger = PositionLedger({DEVICE: Position(DEVICE, 1, 4, 400)})
     assert ledger.note(envelope(0, epoch=2), batch_of([(1, 100, 1.0, 0), (2, 900, 1.0, 0)])) == [Gap(DEVICE, 400, 900, GapCause.GATEWAY_STOPPED)]
