@@ -92,6 +92,7 @@ class Scan:
         self.away: ModbusException | None = None
         self.is_proven = is_proven
         self.has_moved = False
+        self._tears = client.tears
         self._is_there = False
         self._is_unreached_again = False
         self._unreached: list[tuple[_DecodedBlock, ModbusException, int]] = []
@@ -110,6 +111,11 @@ class Scan:
     def is_nobody_there(self) -> bool:
         """A gateway does not reach the unit, and the unit said nothing itself, or nothing any more."""
         return self.away is not None and not self._is_there
+
+    @property
+    def is_torn(self) -> bool:
+        """What was read may be anything: see ``window``."""
+        return self._client.tears != self._tears
 
     async def read_on(self) -> None:
         """Reads one block more, and those whose answers have come with it; the next ones may be on their way.

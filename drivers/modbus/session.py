@@ -11,6 +11,8 @@ Rules:
    Uncertain (``Uncertain``, OPC UA Part 8: nothing more is known), and nothing is written.
 4. Without an identity there is nothing to ask. Where answers are numbered they are believed. Where they are not, the values after a disorder are Uncertain
    until one scan was read whole with no disorder since it began; the next is Good.
+5. Where several requests are under way a scan stands or falls as a whole, when everything that was under way with its last answer has ended (``window``). Of one
+   that fell nothing is told; it is read again at once if the session goes on.
 """
 
 import math
@@ -71,14 +73,17 @@ class ModbusSession:
 
     @property
     def trouble(self) -> str | None:
-        """See ``drivers.session``: a device, or a line, that cannot be read as often as its tags ask (``schedule``), or that refuses addresses."""
+        """See ``drivers.session``: a device, or a line, that cannot be read as often as its tags ask (``schedule``), does not take as many requests at once as it
+        should (``window``), or refuses addresses."""
         slow = [f"{scanned.schedule.period:g} s" for scanned in self._classes if scanned.schedule.is_overloaded]
         if slow:
             return f"overloaded: most of the last scans every {' and '.join(slow)} were late; ask for fewer tags, or less often"
         identity = self._device.identity
         if self._is_untold and identity is not None:
             return f"it does not tell its identity: {identity.table} {identity.address} could not be read; its values are Uncertain and nothing is written"
-        return str(self._refusals) or None
+        if (told := str(self._refusals)) or (window := self._client.lost_window) is None:
+            return told or None
+        return f"answers were lost, misnumbered or cut short with {window} requests under way: one at a time now, {window} are tried again later; write window = 1"
 
     async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
         """Modbus devices keep no history that can be asked for."""
@@ -102,7 +107,8 @@ class ModbusSession:
                     running.pop()
                     for batch in ended:
                         yield batch
-                    self._note_end(scan.scanned, running)
+                    if not scan.is_torn:
+                        self._note_end(scan.scanned, running)
         finally:
             for scan in running:
                 scan.withdraw()
@@ -135,6 +141,8 @@ class ModbusSession:
             DeviceUnreachable: a gateway says that nobody is there.
         """
         await self._client.settle()
+        if scan.is_torn:
+            return ()
         if scan.is_nobody_there:
             raise self._client.unreached(f"a gateway does not reach the unit: {scan.away}")
         if self._device.identity is None and self._client.standing == scan.standing:
@@ -142,6 +150,8 @@ class ModbusSession:
         return self._brought(scan)
 
     def _brought(self, scan: Scan) -> Sequence[Batch]:
+        if scan.is_torn:
+            return ()
         is_in_order = self._client.standing == scan.standing
         return scan.batches(is_uncertain=self._needs_proof and not (scan.is_proven and is_in_order))
 

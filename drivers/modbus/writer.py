@@ -57,11 +57,12 @@ class ModbusWriter:
                 return WriteRequest.of(address.table, address.address, data, self._device.writes)
             if self._device.bit_writes is BitWrites.MASK:
                 return WriteRequest.of_bit(address.address, address.bit or 0, bool(data[0]))
+            tears = self._client.tears
             word, _ = await self._client.read(ReadRequest(address.table, address.address, 1), first=True)
             if isinstance(word, ModbusException):
                 return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: the word around the bit was refused: {word}", word.quality)
             await self._client.settle()
-            if not self._is_in_order():
+            if not self._is_in_order() or self._client.tears != tears:
                 reason = "the word around the bit may be another, the line being in disorder: try again when the tags are Good"
                 return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {reason}", Quality.BAD_NOT_CONNECTED)
             mask = 1 << (address.bit or 0)
@@ -111,6 +112,7 @@ class ModbusWriter:
     async def _read_back_once(self, point: Point, value: CommandValue) -> WriteOutcome:
         address = point.address
         block = Block(address.table, address.address, address.length, (point,))
+        tears = self._client.tears
         try:
             answer, _ = await self._client.read(ReadRequest(block.table, block.address, block.count), first=True)
         except (DeviceUnreachable, DeviceProtocolError) as error:
@@ -118,7 +120,7 @@ class ModbusWriter:
         if isinstance(answer, ModbusException):
             return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and refused to be read back: {answer}", answer.quality)
         await self._client.settle()
-        if not self._is_in_order():
+        if not self._is_in_order() or self._client.tears != tears:
             return WriteOutcome(WriteStatus.ACCEPTED, "the device took it, and the line was in disorder when it was read back", Quality.BAD_COMMUNICATION_ERROR)
         decoder = BlockDecoder(block)
         read: CommandValue

@@ -28,6 +28,7 @@ from drivers.session import WriteStatus
 from plant.batch import Batch
 from plant.device import BitWrites, Encoding, Framing, Identity, ModbusAddress, ModbusDevice, ModbusLine, ModbusTable, Parity, SerialLine, TcpLine, TlsFiles
 from plant.errors import DeviceProtocolError, DeviceUnreachable
+from plant.link import LinkState
 from plant.quality import Quality
 from plant.tag import DataType, Tag
 from tests import rogue_modbus_server
@@ -616,6 +617,36 @@ async def test_a_window_is_given_up_for_a_device_that_misnumbers_answers(caplog:
         await link.good(20)
         assert server.pipelined == pipelined
         assert (caplog.text.count("one at a time from now on"), link.wrong) == (1, [])
+        status = link.link.status
+        assert status.state is LinkState.DEGRADED
+        assert "with 4 requests under way: one at a time now" in (status.last_error or "")
+
+
+async def test_a_window_that_was_given_up_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.modbus.window.NARROW_FOR", 1.0)
+    async with serving() as server, linked(device_on(tcp(server, window=4), timeout=5.0)) as [link]:
+        server.otherwise = late(0.005)
+        await link.good(20)
+        server.next_read.append(Behaviour("another number", rogue_modbus_server.FAR_TRANSACTION.change, delay=0.005))
+        await until(lambda: link.link.status.state is LinkState.DEGRADED)
+        pipelined = server.pipelined
+        await until(lambda: server.pipelined > pipelined)
+        await link.good(20)
+        assert (link.link.status.state, link.wrong) == (LinkState.UP, [])
+
+
+async def test_an_answer_cut_short_within_a_window_is_no_value_of_its_unit_and_the_other_unit_s_scan_is_read_again() -> None:
+    """Cut by two bytes, a register's: the number of the answer behind it would stand in its place."""
+    async with serving() as server, linked(*(device_on(tcp(server, window=8), unit) for unit in (1, 2))) as links:
+        server.otherwise = late(0.005)
+        for link in links:
+            await link.good(20)
+        server.next_read.append(Behaviour("cut short", lambda frame: frame[:-2], delay=0.005))
+        await until(lambda: any(link.link.status.state is not LinkState.UP for link in links))
+        for link in links:
+            await link.good(20)
+        assert [link.wrong for link in links] == [[], []]
+        assert server.connections == 2
 
 
 async def test_a_window_is_given_up_for_a_server_that_answers_one_request_a_segment(caplog: pytest.LogCaptureFixture) -> None:
