@@ -61,12 +61,22 @@ class ModbusClient:
         """If it is another after ``settle`` than it was, what was read meanwhile may be anything: see ``window``."""
         return self._line.window.tears
 
-    async def settle(self) -> None:
+    async def settle(self, probe: ReadRequest | None = None) -> None:
         """Where answers bear no number: until what else is on its way would have come. If answers came twice, or one request later than it seemed, there is
-        one more, and it changes the ``standing``. Where several requests are under way: until all have ended, or ``tears`` is another."""
+        one more, and it changes the ``standing``. With a ``probe`` it is asked instead, and its own answer is what tells (``probe``). Where several requests
+        are under way: until all have ended, or ``tears`` is another.
+
+        Raises:
+            DeviceUnreachable, DeviceProtocolError: of the probe, as ``read``.
+        """
         await self._line.settled()
-        if self.standing.disorder:
+        if not self.standing.disorder:
+            return
+        if probe is None:
             await asyncio.sleep(max(_SETTLING, 2 * self._seat.slowest))
+        else:
+            await self.read(probe, first=True)
+            await asyncio.sleep(_SETTLING)
 
     @property
     def ahead(self) -> int:

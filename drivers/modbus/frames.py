@@ -121,6 +121,11 @@ class ReadRequest:
         """As ``forbidden`` in devices.toml would name it."""
         return self._text
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Function and bytes of data: an answer of another shape is not the one to this."""
+        return self._function, self._expected
+
     def accept(self, pdu: bytes) -> Answer:
         """The data bytes: registers as on the wire, or bits, least significant first.
 

@@ -25,6 +25,7 @@ from drivers.modbus.decode import BlockDecoder
 from drivers.modbus.exchange import Exchange, LineReset
 from drivers.modbus.frames import Answer, ModbusException, ReadRequest
 from drivers.modbus.plan import Block, ScanClass
+from drivers.modbus.probe import block_request
 from drivers.modbus.refusals import Refusals
 from drivers.modbus.schedule import Schedule
 from plant.batch import Batch, SampleBatch, TextBatch
@@ -47,7 +48,7 @@ class _DecodedBlock:
 
     @classmethod
     def of(cls, block: Block) -> Self:
-        return cls(block, ReadRequest(block.table, block.address, block.count), BlockDecoder(block))
+        return cls(block, block_request(block), BlockDecoder(block))
 
 
 class ScannedClass:
@@ -59,6 +60,11 @@ class ScannedClass:
         self._blocks = list(self._planned)
         self._whole_again = math.inf
         self._failures_halved = 0
+
+    @property
+    def shapes(self) -> set[tuple[int, int]]:
+        """Of what is asked for now."""
+        return {decoded.request.shape for decoded in self._blocks}
 
     def to_ask(self, now: float) -> Sequence[_DecodedBlock]:
         """The blocks of a scan that begins ``now``, seconds of the monotonic clock."""

@@ -34,7 +34,7 @@ DEVICES = 4
 SEED = 20_261_125
 TRUNCATED = scaled(5_000, 100)
 TRUNCATED_SHARE = 0.05
-BLOCKS, LONG, ENCODING = 12, 20, Encoding.UINT16
+BLOCKS, LONG = 12, 20
 """Blocks of a scan, registers of each."""
 LATE_SHARE = 0.2
 DOUBLED_SHARE = 0.2
@@ -207,8 +207,8 @@ async def test_of_many_truncated_answers_within_a_window_none_lends_another_its_
     monkeypatch.setattr("drivers.modbus.window.NARROW_FOR", 0.0)
     truncation, driver, registry = Truncation(), ModbusDriver(), CollectorRegistry()
     tags = tuple(
-        make_tag(number, f"SEP.COL101.FT{number}", device="MB-SEP-01", scan_ms=SCAN_MS, eu_range=None, source=ModbusAddress(ModbusTable.HOLDING, number, ENCODING))
-        for number in range(BLOCKS * LONG)
+        make_tag(number, f"SEP.COL101.FT{number}", device="MB-SEP-01", scan_ms=SCAN_MS, eu_range=None, source=source)
+        for number, source in enumerate(ModbusAddress(ModbusTable.HOLDING, address, Encoding.UINT16) for address in range(BLOCKS * LONG))
     )
     good, wrong = 0, list[tuple[int, float]]()
 

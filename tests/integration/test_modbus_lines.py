@@ -34,7 +34,7 @@ from plant.tag import DataType, Tag
 from tests import rogue_modbus_server
 from tests.modbus_device import TAGS as PYMODBUS_TAGS
 from tests.modbus_device import ModbusTestDevice
-from tests.rogue_modbus_server import PROPER, Behaviour, RogueModbusServer, late
+from tests.rogue_modbus_server import PROPER, Behaviour, RogueModbusServer, byte_by_byte, late
 from tests.samples import make_tag
 from tests.supervised import supervised
 
@@ -912,6 +912,59 @@ async def test_a_doubled_rtu_answer_is_never_the_value_of_the_next_register(iden
             await until(lambda: not server.next_read)
             await link.good()
         assert [row for row in link.wrong if row[2] == Quality.GOOD] == []
+
+
+LONG_BLOCKS = tuple(
+    make_tag(1 + row, f"SEP.COL101.FT{address}", device="MB-7", scan_ms=500, source=ModbusAddress(ModbusTable.HOLDING, address, Encoding.UINT16))
+    for row, address in enumerate(range(0, 180, 10))
+)
+"""Three blocks of 51 registers, where a read brings no more."""
+
+
+@asynccontextmanager
+async def long_blocks_linked(
+    server: RogueModbusServer, identity: Identity | None
+) -> AsyncIterator[tuple[DeviceLink[ModbusDevice], list[Batch], CollectorRegistry]]:
+    batches: list[Batch] = []
+    registry = CollectorRegistry()
+
+    async def keep(batch: Batch) -> None:
+        batches.append(batch)
+
+    device = replace(device_on(tcp(server), timeout=5.0, identity=identity), max_registers=51)
+    metrics = DriverMetricFamilies(registry).of("modbus", device.name)
+    link = DeviceLink(device, LONG_BLOCKS, ModbusDriver().open, keep, lambda status: None, metrics, backoff=Backoff(first=0.05, cap=0.1, floor=0.02))
+    async with supervised(link):
+        yield link, batches, registry
+
+
+@pytest.mark.parametrize("identity", [None, IDENTITY], ids=["unknown device", "known device"])
+async def test_an_rtu_device_whose_scans_take_most_of_their_period_keeps_up(identity: Identity | None) -> None:
+    """What the wire itself takes, as at some thousand baud: a byte a millisecond, and a third of a second for the three blocks."""
+    async with serving(Framing.RTU) as server:
+        server.otherwise = byte_by_byte(0.001)
+        async with long_blocks_linked(server, identity) as (link, batches, _):
+            begun = time.monotonic()
+            await until(lambda: len(batches) >= 12)
+            assert time.monotonic() - begun < 9.0, "twelve scans in six seconds; a wait for stragglers after each would make it eleven"
+            assert link.status.state is LinkState.UP
+            assert [request.argument for request in server.requests].count(1 if identity is None else 2) >= 10, "a short question behind each"
+
+
+async def test_a_doubled_rtu_answer_is_found_by_a_question_of_another_length_before_anything_after_it_is_good() -> None:
+    """The answers are slower than the copy: from it on each answer is that to the request before, and the last one comes when nobody waits any more."""
+    async with serving(Framing.RTU) as server:
+        server.otherwise = late(0.03)
+        async with long_blocks_linked(server, None) as (_, batches, registry):
+            for place in range(6):
+                await until(lambda: bool(batches) and bool((batches[-1].quality == Quality.GOOD).all()))
+                server.next_read += [*[late(0.03)] * place, Behaviour("a copy behind it", delay=0.03, copy_after=0.003)]
+                await until(lambda: not server.next_read)
+                seen = len(batches)
+                await until(lambda: len(batches) > seen + 2)  # noqa: B023  # used within the round
+        good = [(tag_id, value) for batch in batches for tag_id, value, quality in zip(batch.tag_id, batch.value, batch.quality, strict=True) if quality == 0]
+        assert [(tag_id, value) for tag_id, value in good if value != 1000 + 10 * (tag_id - 1)] == []
+        assert sum(sample.value for family in registry.collect() for sample in family.samples if sample.name == "monazite_driver_frames_rejected_total") > 0
 
 
 @pytest.mark.parametrize("identity", [None, Identity(ModbusTable.HOLDING, 190, (1190,))], ids=["unknown device", "known device"])
