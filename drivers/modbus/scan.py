@@ -8,6 +8,8 @@ Rules:
 2. A busy device (06) is asked again three times, within the scan's period.
 3. The first request of a session is one block alone, so that a unit that is still away costs the others on its line one time-out. One that its gateway did not
    reach for two blocks in a row is not asked for the rest: the gateway waits for it each time, and the others on the line with it.
+4. Some gateways say of a unit that is not there that it fails (04). On a line that several units share, one that says nothing else is not there either, once
+   every scan class was read so (``session``): one register that fails may be all that a class has.
 """
 
 import math
@@ -60,6 +62,8 @@ class ScannedClass:
         self._blocks = list(self._planned)
         self._whole_again = math.inf
         self._failures_halved = 0
+        self.is_mute = False
+        """In its last scan the unit said nothing."""
 
     @property
     def shapes(self) -> set[tuple[int, int]]:
@@ -89,7 +93,7 @@ class Scan:
     """A scan that has begun.
 
     ``standing`` was the unit's when it began, ``is_proven`` whether the unit was known by then to give the answers to what it is asked.
-    ``away`` is a gateway's word that the unit is not there. ``has_moved``: a block was read since this scan had its turn.
+    ``away`` is a gateway's word that the unit is not there. ``has_moved``: a block was read since this scan had its turn. ``is_over``: that word was believed.
     """
 
     def __init__(self, scanned: ScannedClass, client: ModbusClient, refusals: Refusals, *, is_proven: bool) -> None:
@@ -99,6 +103,7 @@ class Scan:
         self.is_proven = is_proven
         self.has_moved = False
         self._tears = client.tears
+        self.is_over = False
         self._is_there = False
         self._is_unreached_again = False
         self._unreached: list[tuple[_DecodedBlock, ModbusException, int]] = []
@@ -145,6 +150,7 @@ class Scan:
 
     def _take(self, decoded: _DecodedBlock, answer: Answer, at: int) -> None:
         if isinstance(answer, ModbusException) and answer.is_from_gateway:
+            self._refusals.note(decoded.block, answer)
             self.away = answer
             self._unreached.append((decoded, answer, at))
             is_gone = not self._client.has_answered or self._is_unreached_again
@@ -153,11 +159,16 @@ class Scan:
                 self._is_there = False
                 self.withdraw()
             return
-        self._is_there, self._is_unreached_again = True, False
+        may_be_away = isinstance(answer, ModbusException) and answer.is_failure and self._client.is_shared
+        self._is_there, self._is_unreached_again = self._is_there or not may_be_away, False
         if isinstance(answer, ModbusException) and (parts := self.scanned.halved(decoded, answer, time.monotonic())):
             self._blocks.extendleft(reversed(parts))
             return
         self._refusals.note(decoded.block, answer)
+        if isinstance(answer, ModbusException) and may_be_away:
+            self.away = self.away or answer
+            self._unreached.append((decoded, answer, at))
+            return
         self._add(decoded.decoder, answer, at)
 
     def withdraw(self) -> None:
@@ -169,7 +180,8 @@ class Scan:
     def batches(self, *, is_uncertain: bool) -> list[Batch]:
         """What was read so far: one ``SampleBatch`` and one ``TextBatch`` at the most, and Uncertain what would be Good, if so told. What a gateway did not
         reach is Bad, unless nobody is there: that is the loss of the link, which its supervisor tells."""
-        for decoded, answer, at in () if self.is_nobody_there else self._unreached:
+        is_loss = self.is_over or (self.is_nobody_there and all(answer.is_from_gateway for _, answer, _ in self._unreached))
+        for decoded, answer, at in () if is_loss else self._unreached:
             self._add(decoded.decoder, answer, at)
         numbers, texts = SampleBatch.concatenate(self._numbers), TextBatch.concatenate(self._texts)
         if is_uncertain:

@@ -146,8 +146,12 @@ class ModbusSession:
         await self._client.settle(self._probe_for(scan))
         if scan.is_torn:
             return ()
-        if scan.is_nobody_there:
-            raise self._client.unreached(f"a gateway does not reach the unit: {scan.away}")
+        scan.scanned.is_mute = scan.is_nobody_there
+        if scan.away is not None and scan.is_nobody_there:
+            scan.is_over = scan.away.is_from_gateway or all(scanned.is_mute for scanned in self._classes)
+            if scan.is_over:
+                told = "a gateway does not reach the unit" if scan.away.is_from_gateway else "the unit says nothing else, or its gateway does"
+                raise self._client.unreached(f"{told}: {scan.away}")
         if self._device.identity is None and self._client.standing == scan.standing:
             self._proven_in = scan.standing
         return self._brought(scan)

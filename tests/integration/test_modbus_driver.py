@@ -220,7 +220,9 @@ async def test_two_answers_to_one_request_end_the_connection_and_the_second_is_n
     ("code", "quality"),
     [
         (1, Quality.BAD_NOT_SUPPORTED),
+        (5, Quality.BAD_RESOURCE_UNAVAILABLE),
         (6, Quality.BAD_RESOURCE_UNAVAILABLE),
+        (8, Quality.BAD_DEVICE_FAILURE),
         (0x63, Quality.BAD_UNKNOWN_RESPONSE),
     ],
 )
@@ -229,8 +231,13 @@ async def test_an_exception_of_the_device_is_a_quality_and_the_connection_stays(
         await link.until(Quality.GOOD)
         server.otherwise = exception(code)
         await link.until(quality)
+        status = link.driver.status
+        assert status.state is LinkState.DEGRADED
+        assert f"the device answers exception {code:02X}" in (status.last_error or "")
+        assert "to holding 0..9" in (status.last_error or "")
         server.otherwise = rogue_modbus_server.PROPER
         await link.until(Quality.GOOD)
+        assert link.driver.status.state is LinkState.UP
         assert set(link.bad(LOT)) == {quality}
         assert {(request.address, request.argument) for request in server.requests} == {(0, 10)}, "the block is not split"
         assert [status.state for status in link.statuses] == [LinkState.UP]
@@ -242,6 +249,7 @@ async def test_a_register_that_fails_makes_its_own_tag_bad_and_no_other(server: 
         await link.until(Quality.GOOD)
         server.failing = {3}
         await link.until(Quality.GOOD, Quality.BAD_DEVICE_FAILURE, Quality.GOOD)
+        assert "exception 04, server device failure, to holding 2..3: " in (link.driver.status.last_error or "")
         assert [link.bad(tag) for tag in (FLOW, LOT)] == [[], []]
         assert (server.connections, [status.state for status in link.statuses]) == (1, [LinkState.UP])
 
@@ -252,6 +260,8 @@ async def test_a_device_that_fails_as_a_whole_is_not_asked_for_each_register_of_
         await link.until(Quality.GOOD)
         server.failing = set(range(100))
         await link.until(Quality.BAD_DEVICE_FAILURE)
+        assert link.driver.status.state is LinkState.DEGRADED
+        assert "exception 04, server device failure, to input 0 and fails at 16 other reads" in (link.driver.status.last_error or "")
         seen = len(link.of(tags[0]))
         await link.until_true(lambda: len(link.of(tags[0])) > seen + 1)
         asked = len(server.requests)

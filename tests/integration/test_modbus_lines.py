@@ -7,7 +7,7 @@ import itertools
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -266,6 +266,31 @@ async def test_a_gateway_s_exception_is_asked_for_once_and_ends_that_unit_s_sess
                 assert len(server.requests) == asked + 1
             await anext(scans)
             assert server.connections == 1
+
+
+async def exhausted(scans: AsyncGenerator[Batch, None]) -> None:
+    async for _ in scans:
+        pass
+
+
+async def test_a_unit_of_a_shared_line_that_says_nothing_but_that_it_fails_is_a_lost_link_and_one_failing_class_is_none() -> None:
+    async with serving() as server:
+        driver, tags = ModbusDriver(), tags_of("MB-1", 50)
+        seldom = replace(tags[-1], scan_ms=100)
+        metrics = DriverMetricFamilies(CollectorRegistry()).of("modbus", "MB-1")
+        async with opened(driver, device_on(tcp(server), 2, 5.0)):
+            session = await driver.open(device_on(tcp(server), 1, 5.0), [*tags[:-1], seldom], metrics)
+            scans, qualities = session.batches(), set[int]()
+            server.failing = {ADDRESSES[-1]}
+            for _ in range(6):
+                batch = await anext(scans)
+                qualities |= set(batch.quality[batch.tag_id == seldom.id].tolist())
+            assert qualities == {Quality.BAD_DEVICE_FAILURE}
+            server.failing = set(ADDRESSES)
+            with pytest.raises(DeviceUnreachable, match="the unit says nothing else, or its gateway does: exception 04"):
+                await exhausted(scans)
+            await session.close()
+        assert server.connections == 1
 
 
 async def test_a_late_answer_on_a_shared_line_is_known_by_its_number_counted_and_thrown_away() -> None:
