@@ -5,7 +5,8 @@ Rules:
 1. Units take turns. ``window`` requests are under way at once: one, or more where the framing numbers them and the configuration says so.
 2. The connection is made when a request needs it, once for all who wait, and closed with the last session. Nothing is ever sent twice by the line.
 3. A unit that shares its line and is silent ends its own session alone, where answers are numbered: a late one is known by its number, counted, and
-   thrown away. Two silences in a row may be the connection's own end, and it is made anew. ``silences`` has more of these rules.
+   thrown away. Two silences in a row may be the connection's own end, and it is made anew; so is one on which half an answer stands, which the next answer
+   would be taken for the rest of. ``silences`` has more of these rules.
 4. A wrong answer ends the connection and the session it met. Other units' requests under way are reset (``LineReset``), those that wait go out on the next.
 5. Where answers are not numbered (RTU) every disorder - a time-out, a request given up, a wrong answer, a lost connection - changes the ``standing``: what is
    read next may be the answer to an earlier request, and a unit must prove itself first (``session``). A time-out does so for its own unit alone, whose late
@@ -388,7 +389,7 @@ class Line:
         self.window.tear()
         # What the kernel still holds of a write must never leave: only the end of the connection takes it back.
         bears_write = any(isinstance(exchange.request, WriteRequest) for exchange in [*exchanges, *self._under_way_of(seat)])
-        is_numbered_for_others = not self._is_rtu and self.is_shared and not self._silences.are_the_line_s and not bears_write
+        is_numbered_for_others = not self._is_rtu and self.is_shared and not self._silences.are_the_line_s and not bears_write and not wire.is_midway
         for exchange in exchanges:
             wire.forget(exchange)
         if is_numbered_for_others:

@@ -268,6 +268,20 @@ async def test_a_gateway_s_exception_is_asked_for_once_and_ends_that_unit_s_sess
             assert server.connections == 1
 
 
+async def test_half_an_answer_of_one_unit_is_not_made_whole_with_that_of_another_of_its_line() -> None:
+    async with serving() as server, linked(*(device_on(tcp(server), unit) for unit in (1, 2))) as links:
+        for link in links:
+            await link.good()
+        server.next_read.append(rogue_modbus_server.SHORT_THEN_SILENCE)
+        await until(lambda: sum(link.metric("polls", result="timeout") for link in links) == 1)
+        (other,) = [link for link in links if not link.metric("polls", result="timeout")]
+        for link in links:
+            await link.good(20)
+        assert [quality for _, _, quality in other.said if quality < 0] == []
+        assert sum(link.metric("frames_rejected", reason=reason) for link in links for reason in ("header", "transaction", "late")) == 0
+        assert ([link.wrong for link in links], server.connections) == ([[], []], 2)
+
+
 async def exhausted(scans: AsyncGenerator[Batch, None]) -> None:
     async for _ in scans:
         pass
