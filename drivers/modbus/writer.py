@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from drivers.modbus.client import ModbusClient
-from drivers.modbus.decode import BlockDecoder
+from drivers.modbus.decode import BlockDecoder, wire_bit
 from drivers.modbus.encode import encode
 from drivers.modbus.frames import ModbusException, ReadRequest, WriteRequest
 from drivers.modbus.plan import Block, Point
@@ -56,7 +56,7 @@ class ModbusWriter:
             if address.encoding is not Encoding.BIT or address.table.is_bit:
                 return WriteRequest.of(address.table, address.address, data, self._device.writes)
             if self._device.bit_writes is BitWrites.MASK:
-                return WriteRequest.of_bit(address.address, address.bit or 0, bool(data[0]))
+                return WriteRequest.of_bit(address.address, wire_bit(address), bool(data[0]))
             tears = self._client.tears
             word, _ = await self._client.read(ReadRequest(address.table, address.address, 1), first=True)
             if isinstance(word, ModbusException):
@@ -65,7 +65,7 @@ class ModbusWriter:
             if not self._is_in_order() or self._client.tears != tears:
                 reason = "the word around the bit may be another, the line being in disorder: try again when the tags are Good"
                 return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {reason}", Quality.BAD_NOT_CONNECTED)
-            mask = 1 << (address.bit or 0)
+            mask = 1 << wire_bit(address)
             changed = int.from_bytes(word, "big") & ~mask | (mask if data[0] else 0)
             return WriteRequest.of(address.table, address.address, changed.to_bytes(2, "big"), self._device.writes)
         except ValueError as error:

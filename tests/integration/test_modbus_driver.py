@@ -16,7 +16,7 @@ from drivers.modbus import ModbusDriver
 from drivers.session import Session, WriteStatus
 from plant.batch import Batch
 from plant.command import CommandValue
-from plant.device import BitWrites, Encoding, ModbusAddress, ModbusDevice, ModbusTable, TcpLine, WriteStyle
+from plant.device import BitWrites, ByteOrder, Encoding, ModbusAddress, ModbusDevice, ModbusTable, TcpLine, WriteStyle
 from plant.errors import DeviceUnreachable
 from plant.link import DeviceStatus, LinkState
 from plant.quality import Quality
@@ -519,6 +519,18 @@ async def test_a_bit_of_a_word_is_written_and_its_neighbours_stay(server: RogueM
             outcome = await link.driver.write(RUNNING, state, 5.0)
             assert (outcome.status, outcome.read_back, server.registers[1]) == (WriteStatus.CONFIRMED, state, word)
         assert [request.function for request in server.writes] == [function] * 2
+
+
+@pytest.mark.parametrize(("style", "function"), [(BitWrites.MASK, 22), (BitWrites.READ_MODIFY_WRITE, 6)])
+async def test_a_bit_of_a_word_whose_bytes_are_swapped_is_written_at_its_place(server: RogueModbusServer, style: BitWrites, function: int) -> None:
+    swapped = modbus_tag(9, "XS103", ModbusAddress(ModbusTable.HOLDING, 1, Encoding.BIT, ByteOrder.BADC, bit=3), DataType.BOOLEAN)
+    whole = modbus_tag(10, "XS104", ModbusAddress(ModbusTable.HOLDING, 1, Encoding.UINT16, ByteOrder.BADC))
+    async with linked(replace(device_at(server), bit_writes=style), (swapped, whole)) as link:
+        await link.until(Quality.GOOD)
+        outcome = await link.driver.write(swapped, 1.0, 5.0)
+        assert (outcome.status, server.registers[1]) == (WriteStatus.CONFIRMED, 1 << 11)
+        await link.until_true(lambda: (link.of(swapped)[-1][1], link.of(whole)[-1][1]) == (1.0, 8.0))
+        assert [request.function for request in server.writes] == [function]
 
 
 async def test_two_bits_of_a_word_that_are_written_at_once_by_reading_and_writing_the_word_are_both_set(server: RogueModbusServer) -> None:
