@@ -176,7 +176,10 @@ class WriteRequest:
 
     @classmethod
     def of_bit(cls, address: int, bit: int, is_set: bool) -> "WriteRequest":
-        """Function 22, ``bit`` of the register as it travels: the device keeps the other bits. Result = (contents AND and-mask) OR (or-mask AND NOT and-mask); V1.1b3, 6.16."""
+        """Function 22, ``bit`` of the register as it travels: the device keeps the other bits.
+
+        Result = (contents AND and-mask) OR (or-mask AND NOT and-mask); V1.1b3, 6.16.
+        """
         return cls(struct.pack(">BHHH", MASK_WRITE_REGISTER, address, 0xFFFF ^ (1 << bit), is_set << bit))
 
     def accept(self, pdu: bytes) -> Answer:

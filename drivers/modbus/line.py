@@ -14,7 +14,9 @@ Rules:
    until nothing comes any more.
 6. A window in which an answer stays out, though the unit answered what was asked later or at the same time, or whose answers bear wrong numbers or no header,
    is one from then on. ``window`` has how long, and what of the answers before can be relied on.
-7. A read that nobody waits for any more is left under way: its answer, or its own deadline, ends it. A write is not: what is still ours of it is taken back.
+7. A device may close a connection on which it has answered and on which nothing is under way: it is made anew with the next request, and a loss only if that
+   fails. One that twice running cut the second request of a connection off gives one answer a connection: we close it ourselves after each, for an hour.
+8. A read that nobody waits for any more is left under way: its answer, or its own deadline, ends it. A write is not: what is still ours of it is taken back.
 """
 
 import asyncio
@@ -43,6 +45,8 @@ _log = logging.getLogger(__name__)
 _CLOSE_DEADLINE: Final = 1.0
 _IDLE_FOR: Final = 1.0
 """Seconds without a request after which a device may close the connection and mean nothing by it."""
+_CUT_OFF_ENOUGH: Final = 2
+_ONE_ANSWER_FOR: Final = 3600.0
 _FADING: Final = 2.0
 """Seconds in which half of the slowest round trip is forgotten."""
 _LOOK_AGAIN: Final = 0.005
@@ -77,6 +81,9 @@ class Line:
         self._quiet = Quiet()
         self._is_reset_for_one = False
         self._active = 0.0
+        self._answers = 0
+        self._cut_off = 0
+        self._one_answer_until = 0.0
         self._silences = Silences()
         self._someone_is_back = asyncio.Event()
 
@@ -254,6 +261,7 @@ class Line:
             return
         self._wire = wire
         self._connections += 1
+        self._answers = 0
         self._active = time.monotonic()
         self._silences.connected(self._active, was_reset_for_one=was_reset_for_one)
         self._pump()
@@ -280,6 +288,10 @@ class Line:
             exchange.future.set_result((answer, exchange.begun_at + took // 2))
         if self._rest:
             self._quiet.keep_until(now + self._rest)
+        self._answers += 1
+        if now < self._one_answer_until and self._wire is not None and not self._wire.under_way:
+            wire, self._wire = self._wire, None
+            wire.close()
         if self._turns:
             self._pump()
 
@@ -344,12 +356,20 @@ class Line:
             exchange.seat.metrics.polled("disconnected", exchange.took)
             exchange.fail(failure)
             self._drop(exchange.seat, failure)
-        if not under_way and error is None and time.monotonic() - self._active >= _IDLE_FOR and self._seats:
+        self._note_cut_off(is_cut_off=bool(under_way) and self._answers == 1 and (error is None or isinstance(error, ConnectionResetError)))
+        is_said = error is None and not under_way
+        if is_said and time.monotonic() - self._active >= _IDLE_FOR and self._seats:
             self._dial()  # some close what is idle; whether it is more than that, the next connection tells
-        elif not under_way and not self.is_shared:
+        elif not under_way and not self.is_shared and not (is_said and self._answers):
             for seat in list(self._seats):
                 self._drop(seat, failure)
         self._pump()
+
+    def _note_cut_off(self, *, is_cut_off: bool) -> None:
+        self._cut_off = self._cut_off + 1 if is_cut_off else 0
+        if self._cut_off >= _CUT_OFF_ENOUGH:
+            self._cut_off, self._one_answer_until = 0, time.monotonic() + _ONE_ANSWER_FOR
+            _log.warning("%s: its connections end after one answer each; one is made for each request from now on", self._line.endpoint)
 
     def _watch(self, when: float) -> None:
         """One timer for all: it looks at the earliest deadline, and is not touched by a request that is answered in time."""

@@ -383,6 +383,40 @@ async def test_a_connection_that_is_closed_while_idle_and_can_be_made_again_make
                 assert [quality for _, _, quality in link.said if quality < 0] == []
 
 
+CLOSES_BEHIND = Behaviour("a proper answer, and the end of the connection", closes=True)
+
+
+@pytest.mark.parametrize("scan_ms", [50, 300])
+async def test_a_device_that_closes_the_connection_behind_each_answer_makes_no_tag_bad(scan_ms: int) -> None:
+    async with serving() as server:
+        server.otherwise = CLOSES_BEHIND
+        link = Link(ModbusDriver(), replace(device_on(tcp(server), timeout=5.0), max_gap=125), scan_ms)
+        async with supervised(link.link):
+            await link.good(40)
+        assert [quality for _, _, quality in link.said if quality < 0] == []
+        assert (link.metric("reconnects"), link.wrong) == (0, [])
+        assert server.connections >= 10
+
+
+async def test_a_device_that_gives_one_answer_a_connection_is_asked_so_after_two_losses_however_many_blocks_it_has(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as server, linked(device_on(tcp(server), timeout=5.0)) as [link]:
+        server.otherwise = CLOSES_BEHIND
+        await until(lambda: "end after one answer" in caplog.text)
+        await link.good(4)
+        lost = sum(quality < 0 for _, _, quality in link.said)
+        await link.good(40)
+        assert sum(quality < 0 for _, _, quality in link.said) == lost
+        assert link.wrong == []
+
+
+async def test_a_device_that_accepts_and_closes_without_an_answer_is_lost() -> None:
+    async with serving() as server, linked(device_on(tcp(server), timeout=5.0)) as [link]:
+        await link.good()
+        server.otherwise = rogue_modbus_server.CLOSES
+        await until(lambda: link.link.status.state is LinkState.DOWN and server.connections > 4)
+        assert link.count(Quality.BAD_NO_COMMUNICATION) == len(ADDRESSES)
+
+
 async def test_a_connection_that_a_gateway_closes_is_made_anew_for_the_next_request() -> None:
     async with serving() as server, linked(*(device_on(tcp(server), unit) for unit in (1, 2))) as links:
         for link in links:
