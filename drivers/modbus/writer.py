@@ -1,11 +1,13 @@
 """Writing a value to one unit, and reading it back.
 
-A write goes out once. Read back equal it is confirmed; whatever cuts it short after it was sent leaves its outcome unknown.
+A write goes out once. Read back equal it is confirmed; whatever cuts it short after it was sent leaves its outcome unknown. Where the answer itself leaves it
+open (an exception 04, 05 or 0B) and the session goes on, it is read back all the same: that may confirm it, and is never a reason to send it again.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from drivers.modbus.client import ModbusClient
@@ -48,7 +50,19 @@ class ModbusWriter:
         async with self._one_at_a_time:
             request = await self._request(address, data)
             failed = request if isinstance(request, WriteOutcome) else await self._send(request, attempt)
-        return failed or await self._read_back(Point(tag, address), value)
+        if failed is None:
+            return await self._read_back(Point(tag, address), value)
+        return await self._look(failed, attempt, Point(tag, address), value) if failed.status is WriteStatus.UNKNOWN else failed
+
+    async def _look(self, unknown: WriteOutcome, attempt: WriteAttempt, point: Point, value: CommandValue) -> WriteOutcome:
+        """What a read-back says of a write whose outcome is open; ``unknown`` if the time is over first."""
+        attempt.outcome = unknown
+        seen = await self._read_back(point, value)
+        if seen.status is WriteStatus.CONFIRMED:
+            return replace(seen, detail=f"read back as written ({unknown.detail})")
+        if seen.read_back is None:
+            return unknown
+        return replace(unknown, detail=f"{unknown.detail}; it reads {seen.read_back!r} now", read_back=seen.read_back)
 
     async def _request(self, address: ModbusAddress, data: bytes) -> WriteRequest | WriteOutcome:
         """What to send, or why nothing can be."""
@@ -97,7 +111,7 @@ class ModbusWriter:
             attempt.is_taken()
             return None
         if answer.leaves_outcome_open:
-            return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {answer}", answer.quality)
+            return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: the device answered {answer}", answer.quality)
         return WriteOutcome(WriteStatus.REJECTED, f"the device refused it: {answer}", answer.quality)
 
     async def _read_back(self, point: Point, value: CommandValue) -> WriteOutcome:

@@ -688,6 +688,25 @@ async def test_a_write_refused_is_rejected_unless_the_refusal_leaves_open_what_w
         assert (server.connections, len(server.writes), link.bad(FLOW)) == (1, 1, [])
 
 
+@pytest.mark.parametrize("code", [4, 5, 0x0B])
+async def test_a_write_whose_answer_leaves_open_what_was_done_is_read_back_and_not_sent_again(server: RogueModbusServer, code: int) -> None:
+    async with linked(device_at(server)) as link:
+        await link.until(Quality.GOOD)
+        server.next_write.append(replace(exception(code), executes=True))
+        done = await link.driver.write(FLOW, 5.0, 5.0)
+        assert (done.status, done.quality, done.read_back) == (WriteStatus.CONFIRMED, Quality.GOOD, 5.0)
+        assert f"exception {code:02X}" in done.detail
+        server.next_write.append(exception(code))
+        open_still = await link.driver.write(FLOW, 6.0, 5.0)
+        assert (open_still.status, open_still.read_back) == (WriteStatus.UNKNOWN, 5.0)
+        assert "it may have been written" in open_still.detail
+        assert open_still.detail.endswith("it reads 5.0 now")
+        server.next_write.append(exception(code))
+        cut_short = await link.driver.write(FLOW, 6.0, 0.3)
+        assert (cut_short.status, cut_short.detail[:24]) == (WriteStatus.UNKNOWN, "it may have been written")
+        assert (len(server.writes), server.connections) == (3, 1)
+
+
 @pytest.mark.parametrize(
     ("tag", "value", "quality"),
     [
