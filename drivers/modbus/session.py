@@ -28,7 +28,8 @@ from drivers.modbus.frames import BadFrame, ModbusException, ReadRequest
 from drivers.modbus.plan import ScanClass
 from drivers.modbus.probe import probe_of
 from drivers.modbus.refusals import Refusals
-from drivers.modbus.scan import Scan, ScannedClass
+from drivers.modbus.scan import Scan
+from drivers.modbus.scanned_class import ScannedClass
 from drivers.modbus.writer import ModbusWriter
 from drivers.session import WriteAttempt, WriteOutcome
 from plant.batch import Batch
@@ -51,7 +52,7 @@ class ModbusSession:
         self._refusals = Refusals()
         self._probe = probe_of(device, [block for scan_class in classes for block in scan_class.blocks])
         now = time.monotonic()
-        self._classes = [ScannedClass(device.name, scan_class, now) for scan_class in classes]
+        self._classes = [ScannedClass(device, scan_class, now) for scan_class in classes]
         self._faster = {one: [other for other in self._classes if other.schedule.period < one.schedule.period] for one in self._classes}
 
     @property

@@ -363,7 +363,7 @@ async def test_a_gateway_that_does_not_reach_the_unit_is_a_lost_link(server: Rog
 async def test_a_device_that_lacked_its_registers_for_a_while_is_asked_for_them_in_one_piece_again(
     server: RogueModbusServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drivers.modbus.scan._WHOLE_AGAIN_AFTER", 0.3)
+    monkeypatch.setattr("drivers.modbus.scanned_class._WHOLE_AGAIN_AFTER", 0.3)
     async with linked(device_at(server)) as link:
         await link.until(Quality.GOOD)
         server.absent = set(range(10))
@@ -376,8 +376,46 @@ async def test_a_device_that_lacked_its_registers_for_a_while_is_asked_for_them_
         assert {(request.address, request.argument) for request in server.requests[before:]} == {(0, 10)}
 
 
+async def test_a_device_that_lacks_all_its_registers_is_asked_for_them_in_one_piece_meanwhile(server: RogueModbusServer) -> None:
+    server.absent = set(range(10))
+    async with linked(device_at(server)) as link:
+        await link.until(Quality.BAD_CONFIGURATION_ERROR)
+        halved = len(server.requests)
+        await link.until_true(lambda: len(server.requests) >= halved + 4)
+        assert {(request.address, request.argument) for request in server.requests[halved:]} == {(0, 10)}
+        server.absent = set()
+        await link.until(Quality.GOOD)
+        assert {quality for tag in TAGS for quality in link.bad(tag)} == {Quality.BAD_CONFIGURATION_ERROR}
+
+
+async def test_a_scan_asks_around_an_address_that_the_device_lacks_and_for_it_alone_and_seldom(
+    server: RogueModbusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.modbus.quarantine.FIRST_AGAIN", 1.0)
+    tags = tuple(modbus_tag(1 + address, f"TT{address}", ModbusAddress(ModbusTable.HOLDING, address, Encoding.UINT16)) for address in range(100))
+    server.absent = {57}
+    async with linked(device_at(server), tags) as link:
+        await link.until_true(lambda: all(link.of(tag) for tag in tags))
+        known = len(server.requests)
+        await link.until_true(lambda: len(server.requests) >= known + 60)
+        asked = [(request.address, request.argument) for request in server.requests[known + 2 :]]
+        assert set(asked) == {(0, 57), (58, 42), (57, 1)}
+        assert asked.count((57, 1)) <= 2, "after a second, and after two more"
+        assert len(link.of(tags[57])) >= 20, "it is Bad with each scan, though the device is not asked"
+        assert set(link.bad(tags[57])) == {Quality.BAD_CONFIGURATION_ERROR}
+        assert [tag.id for tag in tags if link.bad(tag)] == [58]
+        server.absent = set()
+        await link.until(Quality.GOOD)
+        healed = len(server.requests)
+        await link.until_true(lambda: len(server.requests) >= healed + 4)
+        assert {(request.address, request.argument) for request in server.requests[healed + 2 :]} == {(0, 100)}
+
+
 @pytest.mark.parametrize("missing", range(5))
-async def test_an_address_that_the_device_lacks_makes_its_own_tag_bad_and_no_other(server: RogueModbusServer, missing: int) -> None:
+async def test_an_address_that_the_device_lacks_makes_its_own_tag_bad_and_no_other(
+    server: RogueModbusServer, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    monkeypatch.setattr("drivers.modbus.quarantine.FIRST_AGAIN", 0.5)
     tags = tuple(modbus_tag(number, f"TT{number}", ModbusAddress(ModbusTable.INPUT, 10 * number, Encoding.INT16)) for number in range(1, 6))
     server.absent = {10 * (missing + 1)}
     expected = [Quality.BAD_CONFIGURATION_ERROR if number == missing else Quality.GOOD for number in range(5)]
