@@ -29,7 +29,7 @@ _REMEMBERED: Final = 10_000
 
 _STATE: Final = {
     WriteStatus.CONFIRMED: CommandState.DONE,
-    WriteStatus.ACCEPTED: CommandState.UNKNOWN,
+    WriteStatus.ACCEPTED: CommandState.ACCEPTED,
     WriteStatus.REJECTED: CommandState.REJECTED,
     WriteStatus.NOT_SENT: CommandState.FAILED,
     WriteStatus.UNKNOWN: CommandState.UNKNOWN,

@@ -115,6 +115,16 @@ async def test_a_confirmed_write_is_read_back_and_comes_as_a_sample(device: Modb
     assert device.writes == 1
 
 
+async def test_a_value_that_the_device_took_and_does_not_show_is_accepted(device: ModbusTestDevice, server: NatsServer) -> None:
+    async with gateway_of(device, server) as (bus, heard):
+        await until(lambda: bool(heard.batches))
+        device.keeps_values = True
+        result = await ask(bus, command(8.0))
+        assert (result.state, result.read_back) == (CommandState.ACCEPTED, 9.5)
+        assert "the device took it, and reads 9.5" in result.detail
+    assert device.writes == 1
+
+
 async def test_a_slow_device_has_the_time_for_a_write_that_its_answers_take(server: NatsServer) -> None:
     async with ModbusTestDevice(timeout=3.0) as slow, gateway_of(slow, server) as (bus, heard):
         await until(lambda: bool(heard.batches))
