@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
@@ -69,8 +69,8 @@ class ModbusTestDevice:
         if function in {5, 6, 15, 16}:
             self.writes += 1
             await asyncio.sleep(self.write_time)
-            if self.keeps_values and values is not None:
-                values[:] = registers[address - start : address - start + count]
+            if self.keeps_values and function == 16:
+                cast(list[int], values)[:] = registers[address - start : address - start + count]
         return None
 
     async def stop(self) -> None:

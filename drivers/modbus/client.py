@@ -51,6 +51,14 @@ class ModbusClient:
         return standing if self._has_identity else standing._replace(connection=0)
 
     @property
+    def writes_masks(self) -> bool:
+        """The unit did not say yet, on this line, that it does not know function 22."""
+        return self._seat.unit not in self._line.without_mask
+
+    def forgo_masks(self) -> None:
+        self._line.without_mask.add(self._seat.unit)
+
+    @property
     def lost_window(self) -> int | None:
         """How many requests at once the line should take and does not."""
         window = self._line.window

@@ -57,7 +57,7 @@ _RTU_OVERHEAD: Final = 3
 class Line:
     """Satisfies ``wire.Listener``. One event loop; made once a line, joined and left by sessions.
 
-    ``window`` is how many requests may be under way.
+    ``window`` is how many requests may be under way; ``without_mask`` are units that said that they do not know function 22.
     """
 
     def __init__(self, line: ModbusLine) -> None:
@@ -66,6 +66,7 @@ class Line:
         is_rtu = isinstance(line, SerialLine) or line.framing is Framing.RTU
         self._is_rtu = is_rtu
         self.window = Window(1 if isinstance(line, SerialLine) or is_rtu else max(1, line.window))
+        self.without_mask: set[int] = set()
         self._connections = 0
         self._disorder = int(is_rtu)
         self._disorder_of: dict[int, int] = {}

@@ -5,6 +5,7 @@ open (an exception 04, 05 or 0B) and the session goes on, it is read back all th
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -22,6 +23,8 @@ from plant.device import BitWrites, Encoding, ModbusAddress, ModbusDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality, is_good
 from plant.tag import Tag
+
+_log = logging.getLogger(__name__)
 
 _TOLERANCE: Final = {Encoding.FLOAT16: 1e-3, Encoding.FLOAT32: 1e-6, Encoding.FLOAT64: 1e-12}
 """Relative; a read-back differs from what was written by the rounding of the register's type and the scale."""
@@ -48,8 +51,11 @@ class ModbusWriter:
         except ValueError as error:
             return WriteOutcome(WriteStatus.NOT_SENT, str(error), Quality.BAD_OUT_OF_RANGE)
         async with self._one_at_a_time:
-            request = await self._request(address, data)
-            failed = request if isinstance(request, WriteOutcome) else await self._send(request, attempt)
+            failed = await self._request_and_send(address, data, attempt)
+            if failed is not None and self._is_mask_unknown(address, failed):
+                self._client.forgo_masks()
+                _log.warning("%s knows no mask write (function 22): its bits are written by read-modify-write from now on", self._device.name)
+                failed = await self._request_and_send(address, data, attempt)
         if failed is None:
             return await self._read_back(Point(tag, address), value)
         return await self._look(failed, attempt, Point(tag, address), value) if failed.status is WriteStatus.UNKNOWN else failed
@@ -64,12 +70,24 @@ class ModbusWriter:
             return unknown
         return replace(unknown, detail=f"{unknown.detail}; it reads {seen.read_back!r} now", read_back=seen.read_back)
 
+    def _writes_mask(self, address: ModbusAddress) -> bool:
+        is_bit_of_word = address.encoding is Encoding.BIT and not address.table.is_bit
+        return is_bit_of_word and self._device.bit_writes is BitWrites.MASK and self._client.writes_masks
+
+    def _is_mask_unknown(self, address: ModbusAddress, failed: WriteOutcome) -> bool:
+        """The device said that it does not know the function: it has done nothing."""
+        return self._writes_mask(address) and failed.status is WriteStatus.REJECTED and failed.quality == Quality.BAD_NOT_SUPPORTED
+
+    async def _request_and_send(self, address: ModbusAddress, data: bytes, attempt: WriteAttempt) -> WriteOutcome | None:
+        request = await self._request(address, data)
+        return request if isinstance(request, WriteOutcome) else await self._send(request, attempt)
+
     async def _request(self, address: ModbusAddress, data: bytes) -> WriteRequest | WriteOutcome:
         """What to send, or why nothing can be."""
         try:
             if address.encoding is not Encoding.BIT or address.table.is_bit:
                 return WriteRequest.of(address.table, address.address, data, self._device.writes)
-            if self._device.bit_writes is BitWrites.MASK:
+            if self._writes_mask(address):
                 return WriteRequest.of_bit(address.address, wire_bit(address), bool(data[0]))
             tears = self._client.tears
             word, _ = await self._client.read(ReadRequest(address.table, address.address, 1), first=True)

@@ -571,6 +571,24 @@ async def test_a_bit_of_a_word_whose_bytes_are_swapped_is_written_at_its_place(s
         assert [request.function for request in server.writes] == [function]
 
 
+async def test_a_device_without_mask_writes_has_its_bits_written_by_read_modify_write_from_the_first_refusal_on(
+    server: RogueModbusServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.registers[1] = 0xA5A5
+    async with linked(device_at(server), (RUNNING,)) as link:
+        await link.until(Quality.GOOD)
+        server.next_write.append(exception(1))
+        first = await link.driver.write(RUNNING, 1.0, 5.0)
+        assert (first.status, server.registers[1]) == (WriteStatus.CONFIRMED, 0xA5AD)
+        server.close_connections()
+        await link.until_true(lambda: server.connections == 2)
+        await link.until(Quality.GOOD)
+        second = await link.driver.write(RUNNING, 0.0, 5.0)
+        assert (second.status, server.registers[1]) == (WriteStatus.CONFIRMED, 0xA5A5)
+        assert [request.function for request in server.writes] == [22, 6, 6]
+        assert caplog.text.count("knows no mask write") == 1
+
+
 async def test_two_bits_of_a_word_that_are_written_at_once_by_reading_and_writing_the_word_are_both_set(server: RogueModbusServer) -> None:
     other = modbus_tag(9, "XS103", ModbusAddress(ModbusTable.HOLDING, 1, Encoding.BIT, bit=12), DataType.BOOLEAN)
     server.otherwise = late(0.02)
