@@ -70,7 +70,7 @@ class ModbusTestDevice:
             self.writes += 1
             await asyncio.sleep(self.write_time)
             if self.keeps_values and function == 16:
-                cast(list[int], values)[:] = registers[address - start : address - start + count]
+                cast("list[int]", values)[:] = registers[address - start : address - start + count]
         return None
 
     async def stop(self) -> None:

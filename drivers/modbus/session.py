@@ -161,9 +161,9 @@ class ModbusSession:
         """What tells at once that the answers of a scan were in their places; not where the unit has to prove itself by a whole scan and the quiet after it,
         or has to be asked in blocks that the probe could be taken for."""
         probe = self._probe
-        if probe is None or not scan.is_proven or scan.away is not None or any(probe.shape in scanned.shapes for scanned in self._classes):
+        if probe is None or not self._client.standing.disorder or not scan.is_proven or scan.away is not None:
             return None
-        return probe
+        return None if any(probe.shape in scanned.shapes for scanned in self._classes) else probe
 
     def _brought(self, scan: Scan) -> Sequence[Batch]:
         if scan.is_torn:
