@@ -15,7 +15,8 @@ Rules:
 6. A window in which an answer stays out, though the unit answered what was asked later or at the same time, or whose answers bear wrong numbers or no header,
    is one from then on. ``window`` has how long, and what of the answers before can be relied on.
 7. A device may close a connection on which it has answered and on which nothing is under way: it is made anew with the next request, and a loss only if that
-   fails. One that twice running cut the second request of a connection off gives one answer a connection: we close it ourselves after each, for an hour.
+   fails. One that twice running cut the second request of a connection off, without a byte, gives one answer a connection: we close it ourselves after each,
+   for an hour.
 8. A read that nobody waits for any more is left under way: its answer, or its own deadline, ends it. A write is not: what is still ours of it is taken back.
 """
 
@@ -357,7 +358,8 @@ class Line:
             exchange.seat.metrics.polled("disconnected", exchange.took)
             exchange.fail(failure)
             self._drop(exchange.seat, failure)
-        self._note_cut_off(is_cut_off=bool(under_way) and self._answers == 1 and (error is None or isinstance(error, ConnectionResetError)))
+        is_ended_by_it = error is None or isinstance(error, ConnectionResetError)
+        self._note_cut_off(is_cut_off=bool(under_way) and self._answers == 1 and is_ended_by_it and not wire.is_midway)
         is_said = error is None and not under_way
         if is_said and time.monotonic() - self._active >= _IDLE_FOR and self._seats:
             self._dial()  # some close what is idle; whether it is more than that, the next connection tells

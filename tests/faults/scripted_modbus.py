@@ -1,6 +1,6 @@
 """A Modbus server that meets each request as a script says, tens of thousands of them, and keeps nothing but counts.
 
-Two registers are read at a time: the first says whose they are, the second which request they answer. Where more are read, each says whose it is.
+Two registers are read at a time: the first says whose they are, the second which request they answer. Where more are read, or one, each says whose it is.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class ScriptedModbusServer:
     def frame_of(self, asked: Asked, first: int | None = None) -> bytes:
         """The answer to ``asked``; with ``first`` in the place of its first register."""
         registers = IDENTITY.registers if asked.address == IDENTITY.address else (1000 + asked.address, asked.number & 0xFFFF)
-        if asked.count > 2:
+        if asked.count != 2:
             registers = tuple(range(1000 + asked.address, 1000 + asked.address + asked.count))
         if first is not None:
             registers = (first, *registers[1:])
