@@ -32,7 +32,7 @@ PERIOD: Final = SCAN_MS / 1000
 WATCHED: Final = 6.0
 """Seconds; the others meet several time-outs and reconnections in them."""
 TIMEOUT: Final = 0.3
-MORE: Final = 0.05
+MORE: Final = 0.08
 """Seconds that the slowest of a hundred samples may be later than that of the same device alone. The design asks for 0.005 on an idle machine, which tests do
 not have; a driver in which a device waits for the time-out of another is late by all of ``TIMEOUT``, and loses slots."""
 MORE_LOST: Final = 2
