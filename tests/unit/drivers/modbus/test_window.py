@@ -4,7 +4,7 @@ from drivers.modbus.window import NARROW_AT_MOST, NARROW_FOR, Window
 
 
 def test_a_window_that_failed_is_one_request_and_is_tried_again_after_an_hour_then_two_and_at_the_most_a_day() -> None:
-    window, now, waits = Window(4), 0.0, []
+    window, now, waits = Window(4), 0.0, list[float]()
     assert not window.is_narrowed
     for _ in range(8):
         assert window.narrow(now)
