@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from asyncua import Server, ua
+from asyncua.common.utils import ServiceError
 from prometheus_client import CollectorRegistry
 
 from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics
@@ -18,6 +19,7 @@ from drivers.opcua import OpcuaDriver
 from plant import times
 from plant.batch import Batch, SampleBatch
 from plant.device import OpcuaAddress, OpcuaDevice, OpcuaSecurity
+from plant.errors import DeviceUnreachable
 from plant.ledger import GapCause
 from plant.quality import Quality
 from plant.tag import Tag
@@ -324,6 +326,30 @@ async def test_the_history_of_many_tags_is_asked_for_a_few_at_a_time_and_each_to
     for (_, earlier), (_, later) in itertools.pairwise(asked):
         finished |= set(earlier) - set(later)
         assert finished.isdisjoint(later), "none is taken up again"
+
+
+async def test_a_history_whose_reading_is_refused_in_the_middle_goes_on_from_where_it_stopped() -> None:
+    async with historian_server(LEVEL) as (server, port):
+        await put(server, LEVEL, 2.0, 3.0, 4.0, 5.0)
+        pages = Pages(server, is_circle=False)
+        read = pages.read
+        calls = itertools.count()
+
+        async def busy(params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+            if next(calls) == 1:
+                raise ServiceError(ua.StatusCodes.BadServerTooBusy)
+            return await read(params)
+
+        server.iserver.history_manager.read_history = busy  # type: ignore[method-assign]  # of this one server
+        taken = Taken()
+        span = times.now() - 50 * times.MICROSECONDS, times.now() + times.MICROSECONDS
+        async with opened(device_at(port), (LEVEL,), figures()) as (session, batches):
+            await rows_until(batches, lambda rows: rows != [])
+            with pytest.raises(DeviceUnreachable, match="refused a read of its history"):
+                await session.recover(*span, taken)
+            assert taken.values == [2.0, 3.0]
+            assert await session.recover(*span, taken)
+    assert taken.values == [2.0, 3.0, 4.0, 5.0]
 
 
 async def test_a_history_that_goes_in_a_circle_is_left_and_the_outage_is_not_recovered() -> None:
