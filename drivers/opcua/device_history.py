@@ -77,7 +77,7 @@ class DeviceHistory:
             if isinstance(node, Quality):
                 is_whole = False
             elif tag.has_value:
-                wanted.append(HistoryPage(handle, ua.ReadValueId(NodeId=node, AttributeId=ua.AttributeIds.Value), start))
+                wanted.append(HistoryPage(handle, self._directory.value_of(tag, node), start))
         kept = await self._kept(wanted)
         return _Outage(start, end, deque(kept), deque(), is_whole and len(kept) == len(wanted))
 
@@ -99,6 +99,9 @@ class DeviceHistory:
         """Hands over what lies in the outage, without its bounds, and puts down what is to be asked next of the node."""
         items = [ua.MonitoredItemNotification(ClientHandle=page.handle, Value=value) for value in answer.values]
         batches = decode(items, self._table, self._clock()).batches
+        if batches and all((batch.quality == Quality.BAD_TYPE_MISMATCH).all() for batch in batches):
+            outage.is_whole = False  # as of a server that knows no elements of arrays, and answers with the arrays
+            batches = []
         for batch in batches:
             inside = batch.select((batch.time >= outage.start) & (batch.time < outage.end))
             if len(inside):
@@ -148,7 +151,9 @@ class DeviceHistory:
             HistoryReadDetails=details,
             TimestampsToReturn=ua.TimestampsToReturn.Both,
             ReleaseContinuationPoints=release,
-            NodesToRead=[ua.HistoryReadValueId(NodeId=page.place.NodeId, ContinuationPoint=page.continuation) for page in pages],
+            NodesToRead=[
+                ua.HistoryReadValueId(NodeId=page.place.NodeId, IndexRange=page.place.IndexRange, ContinuationPoint=page.continuation) for page in pages
+            ],
         )
         try:
             return await self._connection.services.history_read(parameters)

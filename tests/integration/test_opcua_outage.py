@@ -247,6 +247,40 @@ async def test_bounds_tell_whether_a_history_goes_back_to_the_loss_and_are_no_sa
     assert [details.ReturnBounds for details in bounds.asked] == [True], "the bound is proof enough"
 
 
+@pytest.mark.parametrize("knows_ranges", [True, False])
+async def test_the_history_of_an_element_is_its_own_or_none(knows_ranges: bool) -> None:
+    element = make_tag(3, "SEP.T101.TT101", source=OpcuaAddress(f"nsu={URI};s=temperatures", index=1), scan_ms=10)
+    assert isinstance(element.source, OpcuaAddress)
+    async with historian_server() as (server, port):
+        variable = await server.nodes.objects.add_variable(node_of(element), "temperatures", [0.0, 0.0])
+        for number, age in enumerate((60, 30, 20)):
+            moment = ua.DateTime.fromtimestamp(datetime.now(UTC).timestamp() - age, UTC)
+            await server.write_attribute_value(node_of(element), ua.DataValue(ua.Variant([0.0, 10.0 * number]), SourceTimestamp=moment))
+            if not number:
+                await server.historize_node_data_change(variable, period=timedelta(days=1))
+            await asyncio.sleep(0.05)
+        read = server.iserver.history_manager.read_history
+
+        async def read_elements(params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+            """The library's server knows no index ranges."""
+            results = await read(params)
+            for node, result in zip(params.NodesToRead, results, strict=True):
+                assert isinstance(result.HistoryData, ua.HistoryData)
+                values = result.HistoryData.DataValues
+                if node.IndexRange:
+                    parts = [[value.Value.Value[int(node.IndexRange)]] for value in values if value.Value is not None]
+                    result.HistoryData.DataValues = [replace(value, Value=ua.Variant(part)) for value, part in zip(values, parts, strict=True)]
+            return results
+
+        if knows_ranges:
+            server.iserver.history_manager.read_history = read_elements  # type: ignore[method-assign]  # of this one server
+        taken = Taken()
+        async with opened(device_at(port), (element,), figures()) as (session, batches):
+            await rows_until(batches, lambda rows: rows != [])
+            assert await session.recover(times.now() - 50 * times.MICROSECONDS, times.now(), taken) is knows_ranges
+    assert taken.values == ([10.0, 20.0] if knows_ranges else [])
+
+
 async def test_a_history_that_is_cut_off_at_the_number_that_was_asked_for_is_asked_for_the_rest() -> None:
     """The library's server gives no continuation point for it."""
     async with historian_server(LEVEL) as (server, port):
