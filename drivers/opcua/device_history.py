@@ -16,9 +16,22 @@ from drivers.opcua.node_directory import NodeDirectory
 from drivers.opcua.operation_limits import OperationLimits
 from plant import times
 from plant.batch import Batch
-from plant.quality import Quality, is_bad, stored_form
+from plant.errors import DeviceUnreachable
+from plant.quality import Quality, is_bad, quality_name, stored_form
 from plant.tag import Tag
 
+_LATER: Final = {
+    stored_form(code)
+    for code in (
+        ua.StatusCodes.BadNoContinuationPoints,
+        ua.StatusCodes.BadTooManyOperations,
+        ua.StatusCodes.BadResourceUnavailable,
+        ua.StatusCodes.BadOutOfMemory,
+        ua.StatusCodes.BadTimeout,
+    )
+}
+"""Of one node: the server has no room for it now."""
+_FORGOTTEN: Final = stored_form(ua.StatusCodes.BadContinuationPointInvalid)
 _NONE: Final = {Quality.BAD_NO_DATA}
 _LONG_AGO: Final = 3650 * 86_400 * times.MICROSECONDS
 """How far back the value before an outage is looked for: it may be old, and the ends of the time scale mean "none" to servers."""
@@ -33,6 +46,8 @@ class _Outage:
     pages: deque[HistoryPage]
     unproven: deque[HistoryPage]
     is_whole: bool
+    put_off: int = 0
+    """Nodes in a row for which the server had no room."""
 
 
 class DeviceHistory:
@@ -86,14 +101,41 @@ class DeviceHistory:
         since = outage.pages[0].since
         asked = list(islice(takewhile(lambda page: page.since == since, outage.pages), self._limits.history.largest))
         results = await self._ask(asked, since, outage.end, LARGEST_ANSWER, bounds=True)
-        for _ in asked:
-            outage.pages.popleft()
-        for page, result in zip(asked, results, strict=True):
+        for page, result in self._answered(outage, outage.pages, asked, results):
             quality = stored_form(result.StatusCode.value)
-            if is_bad(quality) and quality not in _NONE:
+            if quality == _FORGOTTEN and page.continuation is not None:
+                self._go_on(outage, page.anew())
+            elif is_bad(quality) and quality not in _NONE:
                 outage.is_whole = False
             else:
                 await self._take(outage, page, HistoryAnswer.of(result), take)
+
+    def _answered(
+        self, outage: _Outage, row: deque[HistoryPage], asked: Sequence[HistoryPage], results: Sequence[ua.HistoryReadResult]
+    ) -> list[tuple[HistoryPage, ua.HistoryReadResult]]:
+        """Takes what was asked out of the row. Nodes for which the server has no room now come into it again, and fewer are asked for together from now on.
+
+        Raises:
+            DeviceUnreachable: it has room for none, one at a time.
+        """
+        for _ in asked:
+            row.popleft()
+        answered: list[tuple[HistoryPage, ua.HistoryReadResult]] = []
+        for page, result in zip(asked, results, strict=True):
+            if stored_form(result.StatusCode.value) not in _LATER:
+                answered.append((page, result))
+            elif page.continuation is None:
+                row.append(page)
+            else:
+                row.appendleft(page)  # it holds one of the places that the others wait for
+        if len(answered) < len(asked):
+            self._limits.history.at_most(max(1, len(asked) // 2))
+        outage.put_off = outage.put_off + 1 if len(asked) == 1 and not answered else 0
+        if outage.put_off and outage.put_off >= len(row):
+            outage.put_off = 0
+            reason = quality_name(stored_form(results[0].StatusCode.value))
+            raise DeviceUnreachable(f"the server has no room for a read of its history: {reason}")
+        return answered
 
     async def _take(self, outage: _Outage, page: HistoryPage, answer: HistoryAnswer, take: Callable[[Batch], Awaitable[None]]) -> None:
         """Hands over what lies in the outage, without its bounds, and puts down what is to be asked next of the node."""
@@ -113,8 +155,13 @@ class DeviceHistory:
             outage.is_whole &= not answer.begins_after(outage.start)
             if not is_proved:
                 outage.unproven.append(replace(page, continuation=None))
-        elif further.idle < MOST_IDLE:
-            outage.pages.appendleft(further)  # a server has places for few nodes that are read in part
+        else:
+            self._go_on(outage, further)
+
+    @staticmethod
+    def _go_on(outage: _Outage, page: HistoryPage) -> None:
+        if page.idle < MOST_IDLE:
+            outage.pages.appendleft(page)  # a server has places for few nodes that are read in part
         else:
             outage.is_whole = False
 
@@ -122,12 +169,12 @@ class DeviceHistory:
         """Asks for the newest value at the start of the outage or before it: there are servers that give no bounds."""
         asked = list(islice(outage.unproven, self._limits.history.largest))
         results = await self._ask(asked, outage.start, outage.start - _LONG_AGO, 1)
-        for _ in asked:
-            outage.unproven.popleft()
-        answers = [HistoryAnswer.of(result) for result in results]
-        for result, answer in zip(results, answers, strict=True):
+        left: list[HistoryPage] = []
+        for page, result in self._answered(outage, outage.unproven, asked, results):
+            answer = HistoryAnswer.of(result)
             outage.is_whole &= not is_bad(stored_form(result.StatusCode.value)) and answer.goes_back_to(outage.start)
-        left = [replace(page, continuation=answer.continuation) for page, answer in zip(asked, answers, strict=True) if answer.continuation is not None]
+            if answer.continuation is not None:
+                left.append(replace(page, continuation=answer.continuation))
         if left:
             await self._ask(left, outage.start, outage.start - _LONG_AGO, 1, release=True)
 

@@ -45,6 +45,10 @@ class HistoryPage:
             return replace(self, since=newest, continuation=None, newest=newest, idle=idle)
         return None
 
+    def anew(self) -> "HistoryPage":
+        """The server has forgotten where it was."""
+        return replace(self, since=max(self.since, self.newest), continuation=None, idle=self.idle + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryAnswer:

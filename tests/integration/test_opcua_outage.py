@@ -386,6 +386,83 @@ async def test_a_history_whose_reading_is_refused_in_the_middle_goes_on_from_whe
     assert taken.values == [2.0, 3.0, 4.0, 5.0]
 
 
+class Places:
+    """A server's history, two values at a time, with ``free`` places for nodes that are read in part; with ``forgets`` it does not keep the first of them."""
+
+    def __init__(self, server: Server, free: int, *, forgets: bool = False) -> None:
+        self.calls: list[int] = []
+        self.free = free
+        self._forgets = forgets
+        self._whole = server.iserver.history_manager.read_history
+        self._left: dict[bytes, list[ua.DataValue]] = {}
+        server.iserver.history_manager.read_history = self.read  # type: ignore[method-assign]  # of this one server
+
+    async def read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+        self.calls.append(len(params.NodesToRead))
+        return [await self._read(params, node) for node in params.NodesToRead]
+
+    async def _read(self, params: ua.HistoryReadParameters, node: ua.HistoryReadValueId) -> ua.HistoryReadResult:
+        if node.ContinuationPoint:
+            values = self._left.pop(node.ContinuationPoint, None)
+            if values is None:
+                return _refused(ua.StatusCodes.BadContinuationPointInvalid)
+            self.free += 1
+        else:
+            (result,) = await self._whole(replace(params, NodesToRead=[node]))
+            assert isinstance(result.HistoryData, ua.HistoryData)
+            values = list(result.HistoryData.DataValues)
+        if len(values) <= 2:
+            return ua.HistoryReadResult(HistoryData=ua.HistoryData(DataValues=values))
+        if not self.free:
+            return _refused(ua.StatusCodes.BadNoContinuationPoints)
+        point = f"{node.NodeId.Identifier} {len(values)}".encode()
+        if not self._forgets:
+            self.free -= 1
+            self._left[point] = values[2:]
+        self._forgets = False
+        return ua.HistoryReadResult(HistoryData=ua.HistoryData(DataValues=values[:2]), ContinuationPoint=point)
+
+
+def _refused(code: int) -> ua.HistoryReadResult:
+    return ua.HistoryReadResult(StatusCode=ua.StatusCode(ua.UInt32(code)), HistoryData=ua.HistoryData(DataValues=[]))
+
+
+@pytest.mark.parametrize(("free", "forgets", "is_told"), [(3, False, False), (3, False, True), (1, False, False), (20, True, False)])
+async def test_a_server_with_few_places_for_histories_that_are_read_in_part_is_asked_for_fewer(free: int, forgets: bool, is_told: bool) -> None:
+    tags = tuple(make_tag(number, f"SEP.T101.TT{number}", source=OpcuaAddress(f"nsu={URI};s=t{number}"), scan_ms=10) for number in range(1, 9))
+    async with historian_server(*tags) as (server, port):
+        if is_told:
+            limit = server.get_node(ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerCapabilities_MaxHistoryContinuationPoints)))
+            await limit.write_value(ua.Variant(free, ua.VariantType.UInt16))
+        for tag in tags:
+            await put(server, tag, 2.0, 3.0, 4.0, 5.0)
+        places = Places(server, free, forgets=forgets)
+        taken = Taken()
+        async with opened(device_at(port), tags, figures()) as (session, batches):
+            await rows_until(batches, lambda rows: {tag_id for tag_id, *_ in rows} == set(range(1, 9)))
+            assert await session.recover(times.now() - 50 * times.MICROSECONDS, times.now() + times.MICROSECONDS, taken)
+    assert {value: taken.values.count(value) - (forgets and value == 3.0) for value in (2.0, 3.0, 4.0, 5.0)} == dict.fromkeys((2.0, 3.0, 4.0, 5.0), 8)
+    assert places.free == free, "no place is left taken"
+    if is_told:
+        assert max(places.calls) == free
+
+
+async def test_a_server_without_any_place_for_histories_that_are_read_in_part_is_asked_again_later() -> None:
+    async with historian_server(LEVEL, PRESSURE) as (server, port):
+        for tag in (LEVEL, PRESSURE):
+            await put(server, tag, 2.0, 3.0, 4.0, 5.0)
+        places = Places(server, 0)
+        taken = Taken()
+        span = times.now() - 50 * times.MICROSECONDS, times.now() + times.MICROSECONDS
+        async with opened(device_at(port), (LEVEL, PRESSURE), figures()) as (session, batches):
+            await rows_until(batches, lambda rows: {tag_id for tag_id, *_ in rows} == {1, 2})
+            with pytest.raises(DeviceUnreachable, match="no room for a read of its history"):
+                await session.recover(*span, taken)
+            places.free = 1
+            assert await session.recover(*span, taken)
+    assert sorted(taken.values) == [2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 5.0, 5.0]
+
+
 async def test_a_history_that_goes_in_a_circle_is_left_and_the_outage_is_not_recovered() -> None:
     async with historian_server(LEVEL, PRESSURE) as (server, port), Cable(port) as cable, linked(cable, (LEVEL, PRESSURE)) as account:
         pages = Pages(server, is_circle=True)
