@@ -16,7 +16,8 @@ _TOLD_EVERY: Final = 1.0
 async def browse(
     device: OpcuaDevice, pki_folder: Path, start: str | None, included: Sequence[str], excluded: Sequence[str], tell: Callable[[int, int], None]
 ) -> Sequence[Variable]:
-    """The variables of a server below ``start`` whose path the patterns choose (``drivers.opcua.PathPatterns``), by path and then by node.
+    """The variables of a server below ``start`` whose path the patterns choose (``drivers.opcua.PathPatterns``), by path and then by node. Branches that the
+    server refuses to show are told whatever the patterns are: nobody knows what is below them.
 
     ``tell`` hears about once a second how many nodes were seen, and variables chosen, so far.
 
@@ -31,7 +32,7 @@ async def browse(
         clock = asyncio.get_running_loop().time
         told = clock()
         async for variables in browser.variables(start):
-            chosen += [variable for variable in variables if patterns.choose("/".join(variable.path))]
+            chosen += [variable for variable in variables if variable.is_branch or patterns.choose("/".join(variable.path))]
             if clock() - told >= _TOLD_EVERY:
                 told = clock()
                 tell(browser.seen, len(chosen))
