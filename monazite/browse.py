@@ -64,7 +64,9 @@ def _write_folder(device: OpcuaDevice, variables: Sequence[Variable], skipped: S
         write_site(site, folder)
         with (folder / SKIPPED).open("w", encoding="utf-8", newline="") as file:
             _write_table(skipped, file)
-        if site.tags:
+        has_tags = bool(site.tags)
+        del site  # of a hundred thousand tags there is one in memory at a time
+        if has_tags:
             load_site(folder)
         with suppress(FileNotFoundError):
             out.rmdir()
