@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,8 @@ from plant.device import OpcuaDevice
 __all__ = ["Variable", "browse"]
 
 _TOLD_EVERY: Final = 1.0
+_PATIENCE: Final = 15.0
+"""Seconds for an answer: of thousands of calls none may be late, and nothing in the plant waits for them."""
 
 
 async def browse(
@@ -25,7 +28,7 @@ async def browse(
         DeviceUnreachable, DeviceProtocolError
     """
     patterns = PathPatterns(included, excluded)
-    connection = await Connection.open(device, Pki(pki_folder))
+    connection = await Connection.open(replace(device, timeout=max(device.timeout, _PATIENCE)), Pki(pki_folder))
     chosen: list[Variable] = []
     try:
         browser = Browser(connection)
