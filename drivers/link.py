@@ -12,7 +12,7 @@ Rules:
 5. A source time that cannot be is set right (``plant.source_time``) before anything is made of it.
 6. A write goes out only while a session is open, once, and never later than its deadline.
 7. A device whose heartbeat stands still is Bad though the link is up: what it goes on sending is held back, one value a tag, until the heartbeat moves.
-8. What was missed in an outage is asked of the device's own history, where it keeps one, beside what is live.
+8. What was missed in an outage is asked of the device's own history, where it keeps one, beside what is live, until it answers or the session ends.
 9. A fault of ours in a session costs this device its session and no other device anything: ``drivers.shelter``.
 """
 
@@ -33,7 +33,7 @@ from drivers.metrics import DriverMetrics
 from drivers.overflow_watch import OverflowWatch
 from drivers.resumption import Resumption
 from drivers.session import OpenSession, Session, SilentUnit, WriteAttempt, WriteOutcome, WriteStatus
-from drivers.shelter import Shelter
+from drivers.shelter import DriverFault, Shelter
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.command import CommandValue
@@ -54,6 +54,8 @@ _STEADY_AFTER: Final = 5.0
 _CLOCK_DOUBT: Final = 5 * times.MICROSECONDS
 """A device's clock is known to some seconds; what is fetched twice is stored once."""
 _HEARTBEAT_PERIOD: Final = 0.5
+_HISTORY_BACKOFF: Final = Backoff(first=1.0, cap=60.0)
+"""Of asking again for a history that was refused: the device is up and busy, and what it kept will be there in a minute."""
 
 DeviceT = TypeVar("DeviceT", bound=FieldDevice)
 
@@ -250,18 +252,36 @@ class DeviceLink(Generic[DeviceT]):
                 await self._account.take_history(batch)
 
         try:
-            with self._shelter.around("reading its history"):
-                is_whole = await session.recover(start - _CLOCK_DOUBT, end + _CLOCK_DOUBT, take)
+            is_whole = await self._read_history(session, start - _CLOCK_DOUBT, end + _CLOCK_DOUBT, take)
         except asyncio.CancelledError:
             self._lost_from = start  # the session ended before: the next one fetches this outage too
             raise
-        except (DeviceUnreachable, DeviceProtocolError, TimeoutError) as error:
-            self._lost_from = start  # asked for again after the next loss, which may be what this error is the first sign of
-            _log.warning("%s at %s: its history of the outage could not be read: %s", self._device.name, self._device.endpoint, error)
+        except DriverFault:
+            self._lost_from = start  # asked again at once it would come again; with the next loss other samples are asked for
             return
         if is_whole and self._account is not None:
             _log.info("%s at %s: the outage was filled from its own history", self._device.name, self._device.endpoint)
             self._account.recovered(GapCause.LINK_LOST, start)
+
+    async def _read_history(self, session: Session, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
+        """As ``Session.recover``, again and again until there is an answer: a device that is busy as it comes back will be less so.
+
+        Raises:
+            DriverFault
+        """
+        failures = 0
+        while True:
+            try:
+                with self._shelter.around("reading its history"):
+                    return await session.recover(start, end, take)
+            except DriverFault:
+                raise
+            except (DeviceUnreachable, DeviceProtocolError, TimeoutError) as error:
+                failures += 1
+                if failures == 1:
+                    text = "%s at %s: its history of the outage could not be read: %s; trying again while the session lasts"
+                    _log.warning(text, self._device.name, self._device.endpoint, error)
+            await asyncio.sleep(_HISTORY_BACKOFF.wait(failures))
 
     def _note_clock_offset(self) -> None:
         if self._session is not None and self._session.clock_offset is not None:

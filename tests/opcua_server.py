@@ -40,6 +40,8 @@ class Manners:
     """Milliseconds to which every wish is revised; ``keep_alive_count`` and ``queue_size`` alike."""
     keep_alive_count: int | None = None
     queue_size: int | None = None
+    creation_takes: float = 0.0
+    """Seconds, for the items of one call."""
     refusal: Callable[[ua.MonitoredItemCreateRequest], int] = lambda item: ua.StatusCodes.Good
     write_refusals: dict[ua.NodeId, int] = field(default_factory=dict)
     knows_ranges: bool = True
@@ -127,6 +129,7 @@ class _Items(MonitoredItemService):
         manners.item_calls.append(len(params.ItemsToCreate))
         _check(len(params.ItemsToCreate), manners.most_items, manners)
         manners.items += params.ItemsToCreate
+        await asyncio.sleep(manners.creation_takes)
         return [await self._create(item) for item in params.ItemsToCreate]
 
     async def _create(self, item: ua.MonitoredItemCreateRequest) -> ua.MonitoredItemCreateResult:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import logging
 import re
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.server.internal_session import InternalSession
 from prometheus_client import CollectorRegistry
 
 from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, WriteStatus
@@ -21,7 +23,7 @@ from drivers.opcua import OpcuaDriver
 from drivers.opcua import monitored_items as monitored_items_module
 from drivers.opcua.subscription import Subscription
 from plant.batch import Batch
-from plant.device import OpcuaAddress, OpcuaDevice
+from plant.device import Deadband, DeadbandKind, OpcuaAddress, OpcuaDevice
 from plant.errors import DeviceUnreachable
 from plant.link import LinkState
 from plant.quality import Quality
@@ -304,3 +306,47 @@ async def test_a_restarted_server_that_drops_whoever_names_a_session_it_never_ha
         await heard.until(lambda: len(dropped) == 2)
         await heard.until(lambda: heard.is_good(LEVEL, 1.0))
     assert len(dropped) == 2, "offered once more, since a cable can be pulled at that moment, and not for ever"
+
+
+async def test_a_session_made_anew_asks_for_each_tag_as_the_first_did(plc: Plc, metrics: DriverMetrics) -> None:
+    """Sampling, queue and deadband outlive the session; the library's own way forgets a deadband that was ever modified."""
+    source = LEVEL.source
+    assert isinstance(source, OpcuaAddress)
+    tag = replace(LEVEL, source=replace(source, sampling_interval=30.0, queue_size=7, deadband=Deadband(DeadbandKind.ABSOLUTE, 0.5)))
+
+    def asked() -> list[tuple[float, int, float]]:
+        return [
+            (item.RequestedParameters.SamplingInterval, item.RequestedParameters.QueueSize, item.RequestedParameters.Filter.DeadbandValue)
+            for item in plc.manners.items
+        ]
+
+    async with Cable(plc.port) as cable, linked(device_at(f"opc.tcp://127.0.0.1:{cable.port}/"), metrics, tag) as (_, heard):
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        for value in (2.0, 3.0):
+            await cable.cut()
+            await heard.until(lambda: heard.newest[LEVEL.id][1] == Quality.BAD_NO_COMMUNICATION)
+            for session in list(plc.inside._external_sessions.values()):
+                await session.close_session()
+            await plc.put("level", value)
+            await cable.mend()
+            await heard.until(partial(heard.is_good, LEVEL, value))
+    assert asked() == [(30.0, 7, 0.5)] * 3
+
+
+async def test_a_server_that_takes_seconds_over_an_answer_is_not_lost(plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's own supervisor gives a server up that is busy for a second."""
+    read: Any = InternalSession.read
+    answered = itertools.count()
+
+    async def slowly(self: InternalSession, params: ua.ReadParameters) -> Any:
+        await asyncio.sleep(1.5)
+        next(answered)
+        return await read(self, params)
+
+    async with linked(device_at(plc.url), metrics, LEVEL) as (link, heard):
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        monkeypatch.setattr(InternalSession, "read", slowly)
+        await asyncio.sleep(8)
+        assert next(answered) >= 2
+        assert [state for state, _ in heard.states] == [LinkState.UP]
+        assert link.status.reconnects == 0

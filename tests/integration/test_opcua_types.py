@@ -206,6 +206,8 @@ async def test_the_ends_of_a_whole_type_are_written_in_it_and_what_lies_beyond_n
             outcome = await session.write(tag, misfit)
             assert (outcome.status, outcome.quality) == (WriteStatus.NOT_SENT, Quality.BAD_TYPE_MISMATCH), misfit
     sent = [request.Value.Value for request in plc.manners.writes]
+    times = [(request.Value.SourceTimestamp, request.Value.ServerTimestamp) for request in plc.manners.writes]
+    assert times == [(None, None)] * 2, "many a PLC refuses a write that bears a time"
     assert [one.VariantType for one in sent if one is not None] == [variant_type] * 2
 
 
