@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from asyncua import Client, ua
 from asyncua.client.ua_client import UaClientState
@@ -18,9 +19,11 @@ from asyncua.ua.ua_binary import struct_from_binary
 
 from drivers.abort import abort
 from drivers.metrics import DriverMetrics
+from drivers.opcua.connect_socket import connect_socket
 from drivers.opcua.decoder_bounds import bound_answers, bound_decoder
 from drivers.opcua.link_errors import speaking_of
 from drivers.opcua.security import Pki, SessionProof, SessionSecurity
+from drivers.resolving import addresses_of
 from plant.device import OpcuaDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 
@@ -73,6 +76,8 @@ class Connection:
             DeviceUnreachable, DeviceProtocolError
         """
         bound_decoder()
+        deadline = asyncio.get_running_loop().time() + device.timeout
+        addresses = await addresses_of(urlsplit(device.endpoint).hostname or "", device.timeout)
         client = Client(device.endpoint, timeout=device.timeout)
         client.name = client.description = "Monazite gateway"
         client.application_uri = "urn:monazite:gateway"
@@ -81,16 +86,16 @@ class Connection:
         connection = cls(device, client, SessionSecurity(device, client, pki, metrics))
         try:
             with speaking_of("the request to connect"):
-                async with asyncio.timeout(device.timeout):
-                    await connection._connect(resume)
+                async with asyncio.timeout_at(deadline):
+                    await connection._connect(addresses, resume)
         except BaseException:
             connection.drop()
             raise
         return connection
 
-    async def _connect(self, resume: Callable[[], SessionIdentity | None] | None) -> None:
-        await self._security.prepare()
-        await self._client.connect_socket()
+    async def _connect(self, addresses: Sequence[str], resume: Callable[[], SessionIdentity | None] | None) -> None:
+        await self._security.prepare(addresses)
+        await connect_socket(self._client, addresses)
         await self._client.send_hello()
         bound_answers(self._client, chunks=_MOST_CHUNKS, size=_LARGEST_ANSWER)
         await self._security.open_channel()

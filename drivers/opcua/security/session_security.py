@@ -81,8 +81,8 @@ class SessionSecurity:
         self._application_uri: str | None = None
         self._token = ua.UserTokenPolicy(TokenType=ua.UserTokenType.Anonymous)
 
-    async def prepare(self) -> None:
-        """Reads the files, asks the server for its endpoints and takes one.
+    async def prepare(self, addresses: Sequence[str]) -> None:
+        """Reads the files, asks the server, at one of its ``addresses``, for its endpoints and takes one.
 
         Raises:
             DeviceUnreachable: no endpoint as configured, a server that is not trusted, or a file of ours that cannot be used: all can be mended meanwhile.
@@ -90,14 +90,15 @@ class SessionSecurity:
         if self._metrics is not None:
             self._metrics.insecure(self._device.security.policy is SecurityPolicy.NONE and not _is_this_machine(self._host))
         now = datetime.now(UTC) if self._pki is None else self._pki.clock()
-        self._identity = await self._read("user", lambda: load_identity(self._device.user, now))
+        if self._device.user is not None:
+            self._identity = await self._read("user", lambda: load_identity(self._device.user, now))
         if isinstance(self._identity, Certified):
             self._expires("user", "the user's certificate", self._identity.certificate)
         if self._device.security.policy is SecurityPolicy.NONE:
             return
         self._own = await self._read("own", self._have_pki().own)
         self._expires("own", "the gateway's own certificate", self._own.certificate)
-        endpoint = choose_endpoint(await discover(self._device), self._device.security, self._device.endpoint)
+        endpoint = choose_endpoint(await discover(self._device, addresses), self._device.security, self._device.endpoint)
         presented = await self._check(endpoint.ServerCertificate, endpoint.Server.ApplicationUri)
         policy = _POLICIES[endpoint.SecurityPolicyUri](presented.certificate, self._own.certificate, self._own.key, endpoint.SecurityMode)
         self._client.application_uri = self._own.application_uri
