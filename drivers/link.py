@@ -9,7 +9,7 @@ Rules:
 3. There is one session at a time; the old one is closed, within a deadline, before the next is opened.
 4. What the link itself says of a tag bears the device's time, by its clock offset, and is later than all the device said; ``Resumption`` has the way back.
    Both ends of a loss are told by the offset that was known before it.
-5. A source time that cannot be is set right (``plant.source_time``) before anything is made of it.
+5. A source time that cannot be is set right (``drivers.source_clock``) before anything is made of it.
 6. A write goes out only while a session is open, once, and never later than its deadline.
 7. A device whose heartbeat stands still is Bad though the link is up: what it goes on sending is held back, one value a tag, until the heartbeat moves.
 8. What was missed in an outage is asked of the device's own history, where it keeps one, beside what is live.
@@ -34,6 +34,7 @@ from drivers.overflow_watch import OverflowWatch
 from drivers.resumption import Resumption
 from drivers.session import OpenSession, Session, SilentUnit, WriteAttempt, WriteOutcome, WriteStatus
 from drivers.shelter import Shelter
+from drivers.source_clock import SourceClock
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.command import CommandValue
@@ -43,7 +44,7 @@ from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.ledger import GapCause
 from plant.link import DeviceStatus, LinkState
 from plant.quality import Quality
-from plant.source_time import FURTHEST_AHEAD, count_ahead, set_right
+from plant.source_time import FURTHEST_OFF
 from plant.tag import Tag
 
 _log = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ class DeviceLink(Generic[DeviceT]):
         self._heartbeat = _watch_of(device, tags)
         self._held: CurrentValues | None = None
         self._overflow = OverflowWatch(account)
+        self._source_clock = SourceClock([tag.id for tag in self._readable], metrics)
         self._status = DeviceStatus(device.name, device.protocol, device.endpoint, LinkState.CONNECTING, clock())
 
     @property
@@ -106,7 +108,7 @@ class DeviceLink(Generic[DeviceT]):
         if self._session is None:
             return replace(self._status, last_heard=self._heard)
         told = replace(self._status, latency=self._session.latency, clock_offset=self._session.clock_offset, last_heard=self._heard)
-        trouble = self._session.trouble if told.state is LinkState.UP else None
+        trouble = self._session.trouble or self._source_clock.trouble(self._session.clock_offset) if told.state is LinkState.UP else None
         return told if trouble is None else replace(told, state=LinkState.DEGRADED, last_error=trouble)
 
     def go_on_from_loss(self, since: int | None = None) -> None:
@@ -141,6 +143,7 @@ class DeviceLink(Generic[DeviceT]):
     async def _one_session(self) -> tuple[bool, DeviceUnreachable | DeviceProtocolError]:
         """Whether the session brought anything, and what ended it. That is said before the session is closed: a silent device is slow to part from."""
         self._opened_at = self._clock()
+        self._source_clock.begin(self._opened_at, self._lost_from)
         try:
             session = await self._open()
         except (DeviceUnreachable, DeviceProtocolError) as error:
@@ -189,9 +192,7 @@ class DeviceLink(Generic[DeviceT]):
         if not len(batch):
             return
         now = self._clock()
-        if ahead := count_ahead(batch, now):
-            self._metrics.set_right(ahead)
-            batch = set_right(batch, now)
+        batch = self._source_clock.set_right(batch, now, None if self._session is None else self._session.clock_offset)
         has_moved = self._heartbeat is not None and self._heartbeat.see(batch, time.monotonic())
         if self._held is not None:
             self._held.update(batch)
@@ -266,7 +267,7 @@ class DeviceLink(Generic[DeviceT]):
     def _note_clock_offset(self) -> None:
         if self._session is not None and self._session.clock_offset is not None:
             offset = round(self._session.clock_offset * times.MICROSECONDS)
-            self._clock_offset = offset if offset <= FURTHEST_AHEAD else 0  # what such a clock says is set right to ours
+            self._clock_offset = offset if abs(offset) <= FURTHEST_OFF else 0  # what such a clock says is set right to ours
 
     def _at_device(self, time: int) -> int:
         """A time of ours by the device's clock, as that was last heard, and later than everything told of the device so far."""

@@ -36,7 +36,13 @@ class DriverMetricFamilies:
         self.insecure = Gauge(
             "monazite_driver_insecure", "1 for an OPC UA device on another machine that is spoken to without security.", _ENDPOINT, registry=registry
         )
-        self.ahead = Counter("monazite_driver_samples_ahead", "Samples whose source time lay too far ahead of our clock.", _ENDPOINT, registry=registry)
+        self.set_right = Counter(
+            "monazite_driver_samples_set_right",
+            "Samples kept with the time of arrival, by how their source time was wrong.",
+            (*_ENDPOINT, "fault"),
+            registry=registry,
+        )
+        self.apart = Counter("monazite_driver_samples_apart", "Samples that arrived more than 5 s from their source time.", _ENDPOINT, registry=registry)
         self.clock_skew = Gauge("monazite_driver_clock_skew_seconds", "Device clock minus gateway clock.", _ENDPOINT, registry=registry)
 
     def of(self, driver: str, device: str) -> "DriverMetrics":
@@ -78,8 +84,12 @@ class DriverMetrics:
     def overflowed(self, samples: int) -> None:
         self._families.overflows.labels(*self._labels).inc(samples)
 
-    def set_right(self, samples: int) -> None:
-        self._families.ahead.labels(*self._labels).inc(samples)
+    def set_right(self, samples: int, fault: str) -> None:
+        """``fault`` of the source times: ``ahead`` of ours, ``behind`` as the server's clock is, or gone ``back``."""
+        self._families.set_right.labels(*self._labels, fault).inc(samples)
+
+    def apart(self, samples: int) -> None:
+        self._families.apart.labels(*self._labels).inc(samples)
 
     def missed(self, notifications: int, fate: str) -> None:
         """``fate``: ``republished``, or ``lost`` where the server had them no more."""

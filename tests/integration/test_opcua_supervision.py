@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from drivers.opcua import OpcuaDriver
 from drivers.opcua import monitored_items as monitored_items_module
 from drivers.opcua.subscription import Subscription
 from plant.batch import Batch
+from plant.current_values import CurrentValues
 from plant.device import OpcuaAddress, OpcuaDevice
 from plant.errors import DeviceUnreachable
 from plant.link import LinkState
@@ -228,6 +229,39 @@ async def test_a_clock_that_is_wrong_is_measured(plc: Plc, metrics: DriverMetric
         assert session.clock_offset is not None
         assert abs(session.clock_offset - ahead.total_seconds()) < 2
         assert registry.get_sample_value("monazite_driver_clock_skew_seconds", LABELS) == session.clock_offset
+
+
+async def test_a_plc_whose_clock_goes_back_to_1970_is_heard_of_and_its_values_are_current(plc: Plc, metrics: DriverMetrics) -> None:
+    current = CurrentValues([LEVEL])
+
+    class Kept(Heard):
+        async def publish(self, batch: Batch) -> None:
+            current.update(batch)
+            await super().publish(batch)
+
+    def newest() -> list[tuple[float, int]]:
+        return list(zip(current.of([1])[0].value.tolist(), current.of([1])[0].quality.tolist(), strict=True))
+
+    async with linked(device_at(plc.url), metrics, LEVEL, heard=Kept()) as (link, heard):
+        await plc.put("level", 50.0)
+        await heard.until(lambda: newest() == [(50.0, Quality.GOOD)])
+        assert link.status.state is LinkState.UP
+        await plc.put("level", 90.0, moment=ua.DateTime(1970, 1, 1, 0, 0, 5, tzinfo=UTC))
+        await heard.until(lambda: newest() == [(90.0, Quality.UNCERTAIN_SUB_NORMAL)])
+        assert link.status.state is LinkState.DEGRADED
+        assert "1 of its tags have source times that went back" in str(link.status.last_error)
+        await plc.put("level", 91.0)
+        await heard.until(lambda: newest() == [(91.0, Quality.GOOD)])
+        assert link.status.state is LinkState.UP
+
+
+async def test_a_server_whose_own_clock_is_behind_is_degraded_and_its_values_stand_where_they_arrive(plc: Plc, metrics: DriverMetrics) -> None:
+    plc.manners.clock_ahead = timedelta(hours=-1)
+    await plc.put("level", 50.0, moment=ua.DateTime.now(UTC) - timedelta(hours=1))
+    async with linked(device_at(plc.url), metrics, LEVEL) as (link, heard):
+        await heard.until(lambda: heard.newest.get(1) == (50.0, Quality.UNCERTAIN_SUB_NORMAL))
+        assert link.status.state is LinkState.DEGRADED
+        assert re.fullmatch(r"its clock is 3(599|600|601) s behind ours: set it", str(link.status.last_error))
 
 
 @pytest.mark.parametrize("polling", [False, True])
