@@ -10,7 +10,7 @@ Rules:
 4. What the link itself says of a tag bears the device's time, by its clock offset, and is later than all the device said; ``Resumption`` has the way back.
    Both ends of a loss are told by the offset that was known before it.
 5. A source time that cannot be is set right (``drivers.source_clock``) before anything is made of it.
-6. A write goes out only while a session is open, once, and never later than its deadline.
+6. A write goes out only while a session is open and the heartbeat moves, once, and never later than its deadline.
 7. A device whose heartbeat stands still is Bad though the link is up: what it goes on sending is held back, one value a tag, until the heartbeat moves.
 8. What was missed in an outage is asked of the device's own history, where it keeps one, beside what is live.
 9. A fault of ours in a session costs this device its session and no other device anything: ``drivers.shelter``.
@@ -41,6 +41,7 @@ from plant.command import CommandValue
 from plant.current_values import CurrentValues
 from plant.device import FieldDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
+from plant.heartbeat import Heartbeat
 from plant.ledger import GapCause
 from plant.link import DeviceStatus, LinkState
 from plant.quality import Quality
@@ -222,13 +223,11 @@ class DeviceLink(Generic[DeviceT]):
 
     def _hold_back(self) -> float:
         """Tells that the PLC stands still, and for how many seconds at least."""
-        beat = self._device.heartbeat
-        assert beat is not None, "only a heartbeat tells that a PLC stands still"
-        reason = f"its heartbeat {beat.tag} has not moved for {beat.within:g} s: the PLC does not run"
-        _log.warning("%s at %s: %s", self._device.name, self._device.endpoint, reason)
+        beat = _beat_of(self._device)
+        _log.warning("%s at %s: %s", self._device.name, self._device.endpoint, _standstill(beat))
         self._held = CurrentValues(self._readable)
         self._metrics.stopped(True)
-        self._enter(LinkState.DEGRADED, reason)
+        self._enter(LinkState.DEGRADED, _standstill(beat))
         return beat.within
 
     async def _runs_again(self, held: CurrentValues, now: int) -> None:
@@ -350,11 +349,14 @@ class DeviceLink(Generic[DeviceT]):
             self._on_status(self.status)
 
     async def write(self, tag: Tag, value: CommandValue, deadline: float) -> WriteOutcome:
-        """Writes once, within ``deadline`` seconds. Without a session nothing is sent, and nothing is sent later."""
+        """Writes once, within ``deadline`` seconds. Without a session nothing is sent, and nothing is sent later; nor to a PLC that stands still, whose image
+        would take it and confirm it."""
         session = self._session
         if session is None or deadline <= 0:
             reason = "its time is over" if session else f"there is no link to {self._device.name}"
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {reason}", Quality.BAD_NOT_CONNECTED)
+        if self._held is not None:
+            return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {_standstill(_beat_of(self._device))}", Quality.BAD_OUT_OF_SERVICE)
         attempt = WriteAttempt()
         try:
             async with asyncio.timeout(deadline):
@@ -371,6 +373,15 @@ def _watch_of(device: FieldDevice, tags: Sequence[Tag]) -> HeartbeatWatch | None
         return None
     (tag_id,) = (tag.id for tag in tags if tag.name == device.heartbeat.tag)
     return HeartbeatWatch(tag_id, device.heartbeat.within, time.monotonic())
+
+
+def _beat_of(device: FieldDevice) -> Heartbeat:
+    assert device.heartbeat is not None, "only a heartbeat tells that a PLC stands still"
+    return device.heartbeat
+
+
+def _standstill(beat: Heartbeat) -> str:
+    return f"its heartbeat {beat.tag} has not moved for {beat.within:g} s: the PLC does not run"
 
 
 def _end_if_asked() -> None:
