@@ -6,6 +6,7 @@ takes a server that is busy for a second for lost, keeps requests back to send t
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -21,7 +22,7 @@ from drivers.abort import abort
 from drivers.metrics import DriverMetrics
 from drivers.opcua.connect_socket import connect_socket
 from drivers.opcua.decoder_bounds import bound_answers, bound_decoder
-from drivers.opcua.link_errors import speaking_of
+from drivers.opcua.link_errors import RAISED, result_of, speaking_of
 from drivers.opcua.security import Pki, SessionProof, SessionSecurity
 from drivers.resolving import addresses_of
 from plant.device import OpcuaDevice
@@ -91,6 +92,8 @@ class Connection:
         except BaseException:
             connection.drop()
             raise
+        if metrics is not None:
+            connection._count_requests(metrics)
         return connection
 
     async def _connect(self, addresses: Sequence[str], resume: Callable[[], SessionIdentity | None] | None) -> None:
@@ -120,6 +123,27 @@ class Connection:
             return False
         self.is_resumed = True
         return True
+
+    def _count_requests(self, metrics: DriverMetrics) -> None:
+        """Counts and times every request of the session, whoever makes it, but those to publish: they are answered when there is something to tell."""
+        protocol = self._client.uaclient.protocol
+        if protocol is None:
+            return  # the server closed the connection just now
+        send = protocol.send_request
+
+        async def counted(request: Any, *how: Any) -> Buffer:
+            if isinstance(request, ua.PublishRequest):
+                return await send(request, *how)
+            begun = time.perf_counter()
+            try:
+                body = await send(request, *how)
+            except RAISED as error:
+                metrics.polled(result_of(error), time.perf_counter() - begun)
+                raise
+            metrics.polled("answered", time.perf_counter() - begun)
+            return body
+
+        protocol.send_request = counted  # type: ignore[method-assign, assignment]  # as the session calls it: with its options in order
 
     @property
     def identity(self) -> SessionIdentity | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.server.internal_session import InternalSession
 from prometheus_client import CollectorRegistry
 
 from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, WriteStatus
@@ -262,6 +263,36 @@ async def test_a_server_whose_own_clock_is_behind_is_degraded_and_its_values_sta
         await heard.until(lambda: heard.newest.get(1) == (50.0, Quality.UNCERTAIN_SUB_NORMAL))
         assert link.status.state is LinkState.DEGRADED
         assert re.fullmatch(r"its clock is 3(599|600|601) s behind ours: set it", str(link.status.last_error))
+
+
+async def test_a_server_that_is_read_too_slowly_and_lacks_a_node_is_degraded_and_each_request_is_counted(
+    plc: Plc, metrics: DriverMetrics, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_slow = True
+    read = InternalSession.read
+
+    async def slowly(session: InternalSession, parameters: ua.ReadParameters) -> list[ua.DataValue]:
+        if is_slow and any(place.NodeId.NamespaceIndex and place.AttributeId == ua.AttributeIds.Value for place in parameters.NodesToRead):
+            await asyncio.sleep(0.15)
+        return await read(session, parameters)
+
+    def figure(name: str, **labels: str) -> float:
+        return registry.get_sample_value(f"monazite_driver_{name}", LABELS | labels) or 0.0
+
+    monkeypatch.setattr(InternalSession, "read", slowly)
+    tags = (tag_of(1, "level", scan_ms=50), tag_of(2, "missing", scan_ms=50))
+    async with linked(replace(device_at(plc.url), polling=True), metrics, *tags) as (link, heard):
+        await heard.until(lambda: figure("overloaded") == 1)
+        assert link.status.state is LinkState.DEGRADED
+        assert link.status.last_error == "overloaded: most of the last scans every 0.05 s were late; ask for fewer tags, or less often"
+        assert figure("polls_total", result="answered") >= 10, "scans are requests"
+        assert figure("poll_duration_seconds_sum") > 5 * 0.15
+        is_slow = False
+        await heard.until(lambda: figure("overloaded") == 0)
+        assert link.status.last_error == "the server refuses 1 of its 2 tags: their quality says why"
+        await plc.add("missing", 2.0, ua.VariantType.Double)
+        await heard.until(lambda: link.status.state is LinkState.UP)
+        assert heard.is_good(tags[1], 2.0)
 
 
 @pytest.mark.parametrize("polling", [False, True])
