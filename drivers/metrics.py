@@ -1,5 +1,7 @@
 """Prometheus metrics of the drivers. The registry comes from the process that wires the parts; labels are bounded by the devices of a site."""
 
+from collections.abc import Collection
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _ENDPOINT = ("driver", "device")
@@ -58,6 +60,7 @@ class DriverMetrics:
         self._poll_duration = families.poll_duration.labels(driver, device)
         self._last_sample = families.last_sample.labels(driver, device)
         self._polls: dict[str, Counter] = {}
+        self._certificates: set[str] = set()
 
     def up(self, is_up: bool) -> None:
         self._families.up.labels(*self._labels).set(is_up)
@@ -113,6 +116,13 @@ class DriverMetrics:
     def certificate_expires(self, certificate: str, seconds: float) -> None:
         """``certificate``: ``own``, ``user``, ``server`` or ``issuer``; ``seconds`` since 1970."""
         self._families.certificate_expiry.labels(*self._labels, certificate).set(seconds)
+        self._certificates.add(certificate)
+
+    def certificates_are(self, in_use: Collection[str]) -> None:
+        """Those of before are no more: what expires of them expires for nobody."""
+        for certificate in self._certificates.difference(in_use):
+            self._families.certificate_expiry.remove(*self._labels, certificate)
+        self._certificates.intersection_update(in_use)
 
     def skewed(self, seconds: float) -> None:
         self._families.clock_skew.labels(*self._labels).set(seconds)

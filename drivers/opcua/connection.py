@@ -92,6 +92,7 @@ class Connection:
         except BaseException:
             connection.drop()
             raise
+        connection._security.is_complete()
         if metrics is not None:
             connection._count_requests(metrics)
         return connection

@@ -77,6 +77,7 @@ class SessionSecurity:
         self._host = urlsplit(device.endpoint).hostname or ""
         self._identity: Identity = Anonymous()
         self._own: OwnCertificate | None = None
+        self._told: set[str] = set()
         self._server_certificate: bytes | None = None
         self._application_uri: str | None = None
         self._token = ua.UserTokenPolicy(TokenType=ua.UserTokenType.Anonymous)
@@ -245,8 +246,14 @@ class SessionSecurity:
             _log.warning("%s: %s %s is valid until %s UTC: renew it before", self._device.name, what, thumbprint(certificate), f"{end:%Y-%m-%d %H:%M}")
 
     def _ends(self, kind: str, end: datetime) -> None:
+        self._told.add(kind)
         if self._metrics is not None:
             self._metrics.certificate_expires(kind, end.timestamp())
+
+    def is_complete(self) -> None:
+        """The session stands: the certificates that this took are those in use, and no others. While it does not, one that the server showed before may be why."""
+        if self._metrics is not None:
+            self._metrics.certificates_are(self._told)
 
     def _same_endpoint(self, endpoints: Sequence[ua.EndpointDescription]) -> ua.EndpointDescription:
         """The endpoint of this channel in the list that came over it. Source: OPC UA Part 4, 5.6.2.2."""
