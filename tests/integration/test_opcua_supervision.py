@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import logging
 import re
 import time
@@ -263,6 +264,33 @@ async def test_a_server_whose_own_clock_is_behind_is_degraded_and_its_values_sta
         await heard.until(lambda: heard.newest.get(1) == (50.0, Quality.UNCERTAIN_SUB_NORMAL))
         assert link.status.state is LinkState.DEGRADED
         assert re.fullmatch(r"its clock is 3(599|600|601) s behind ours: set it", str(link.status.last_error))
+
+
+async def test_refused_tags_are_asked_for_ever_more_seldom_until_one_is_taken(plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitored_items_module, "RETRY", 0.1)
+    monkeypatch.setattr(monitored_items_module, "LONGEST_RETRY", 0.8)
+    await plc.add("other", 2.0, ua.VariantType.Double)
+    tries: list[float] = []
+    taken: set[str] = set()
+
+    def refuse(item: ua.MonitoredItemCreateRequest) -> int:
+        name = str(item.ItemToMonitor.NodeId.Identifier)
+        if name == "level":
+            tries.append(time.monotonic())
+        return ua.StatusCodes.Good if name in taken else ua.StatusCodes.BadOutOfService
+
+    plc.manners.refusal = refuse
+    tags = (LEVEL, tag_of(2, "other"))
+    async with linked(device_at(plc.url), metrics, *tags) as (_, heard):
+        await heard.until(lambda: len(tries) == 6)
+        waits = [after - before for before, after in itertools.pairwise(tries)]
+        assert [wait >= due for wait, due in zip(waits, (0.1, 0.2, 0.4, 0.8, 0.8), strict=True)] == [True] * 5
+        taken.add("other")
+        await heard.until(lambda: heard.is_good(tags[1], 2.0))
+        known = len(tries)
+        taken.add("level")
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        assert tries[known] - tries[known - 1] < 0.7, "one was taken: the others are asked for soon"
 
 
 async def test_a_server_that_is_read_too_slowly_and_lacks_a_node_is_degraded_and_each_request_is_counted(

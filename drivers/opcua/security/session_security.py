@@ -251,7 +251,7 @@ class SessionSecurity:
             self._metrics.certificate_expires(kind, end.timestamp())
 
     def is_complete(self) -> None:
-        """The session stands: the certificates that this took are those in use, and no others. While it does not, one that the server showed before may be why."""
+        """The session stands: the certificates that this took are those in use, and no others. While it does not, one of before may be why."""
         if self._metrics is not None:
             self._metrics.certificates_are(self._told)
 
