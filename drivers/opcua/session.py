@@ -73,7 +73,7 @@ class OpcuaSession:
         self._limits = OperationLimits()
         self._directory = NodeDirectory(connection)
         self._writer = Writer(connection, self._directory)
-        self._subscriptions = Subscriptions(connection, device.publishing_interval, self._table, metrics, clock)
+        self._subscriptions = Subscriptions(connection, device, self._table, metrics, clock)
         types = NodeTypes(connection, self._limits)
         watched = None if left is None else left.watched
         self._items = MonitoredItems(connection, self._limits, self._directory, types, tags, self._subscriptions, watched)
