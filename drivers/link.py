@@ -9,8 +9,8 @@ Rules:
 3. There is one session at a time; the old one is closed, within a deadline, before the next is opened.
 4. What the link itself says of a tag bears the device's time, by its clock offset, and is later than all the device said; ``Resumption`` has the way back.
    Both ends of a loss are told by the offset that was known before it.
-5. A source time that cannot be is set right (``plant.source_time``) before anything is made of it.
-6. A write goes out only while a session is open, once, and never later than its deadline.
+5. A source time that cannot be is set right (``drivers.source_clock``) before anything is made of it.
+6. A write goes out only while a session is open and the heartbeat moves, once, and never later than its deadline.
 7. A device whose heartbeat stands still is Bad though the link is up: what it goes on sending is held back, one value a tag, until the heartbeat moves.
 8. What was missed in an outage is asked of the device's own history, where it keeps one, beside what is live, until it answers or the session ends.
 9. A fault of ours in a session costs this device its session and no other device anything: ``drivers.shelter``.
@@ -34,16 +34,18 @@ from drivers.overflow_watch import OverflowWatch
 from drivers.resumption import Resumption
 from drivers.session import OpenSession, Session, SilentUnit, WriteAttempt, WriteOutcome, WriteStatus
 from drivers.shelter import DriverFault, Shelter
+from drivers.source_clock import SourceClock
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.command import CommandValue
 from plant.current_values import CurrentValues
 from plant.device import FieldDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
+from plant.heartbeat import Heartbeat
 from plant.ledger import GapCause
 from plant.link import DeviceStatus, LinkState
 from plant.quality import Quality
-from plant.source_time import FURTHEST_AHEAD, count_ahead, set_right
+from plant.source_time import FURTHEST_OFF
 from plant.tag import Tag
 
 _log = logging.getLogger(__name__)
@@ -100,6 +102,7 @@ class DeviceLink(Generic[DeviceT]):
         self._heartbeat = _watch_of(device, tags)
         self._held: CurrentValues | None = None
         self._overflow = OverflowWatch(account)
+        self._source_clock = SourceClock([tag.id for tag in self._readable], metrics)
         self._status = DeviceStatus(device.name, device.protocol, device.endpoint, LinkState.CONNECTING, clock())
 
     @property
@@ -108,7 +111,7 @@ class DeviceLink(Generic[DeviceT]):
         if self._session is None:
             return replace(self._status, last_heard=self._heard)
         told = replace(self._status, latency=self._session.latency, clock_offset=self._session.clock_offset, last_heard=self._heard)
-        trouble = self._session.trouble if told.state is LinkState.UP else None
+        trouble = self._session.trouble or self._source_clock.trouble(self._session.clock_offset) if told.state is LinkState.UP else None
         return told if trouble is None else replace(told, state=LinkState.DEGRADED, last_error=trouble)
 
     def go_on_from_loss(self, since: int | None = None) -> None:
@@ -143,6 +146,7 @@ class DeviceLink(Generic[DeviceT]):
     async def _one_session(self) -> tuple[bool, DeviceUnreachable | DeviceProtocolError]:
         """Whether the session brought anything, and what ended it. That is said before the session is closed: a silent device is slow to part from."""
         self._opened_at = self._clock()
+        self._source_clock.begin(self._opened_at, self._lost_from)
         try:
             session = await self._open()
         except (DeviceUnreachable, DeviceProtocolError) as error:
@@ -191,9 +195,7 @@ class DeviceLink(Generic[DeviceT]):
         if not len(batch):
             return
         now = self._clock()
-        if ahead := count_ahead(batch, now):
-            self._metrics.set_right(ahead)
-            batch = set_right(batch, now)
+        batch = self._source_clock.set_right(batch, now, None if self._session is None else self._session.clock_offset)
         has_moved = self._heartbeat is not None and self._heartbeat.see(batch, time.monotonic())
         if self._held is not None:
             self._held.update(batch)
@@ -223,13 +225,11 @@ class DeviceLink(Generic[DeviceT]):
 
     def _hold_back(self) -> float:
         """Tells that the PLC stands still, and for how many seconds at least."""
-        beat = self._device.heartbeat
-        assert beat is not None, "only a heartbeat tells that a PLC stands still"
-        reason = f"its heartbeat {beat.tag} has not moved for {beat.within:g} s: the PLC does not run"
-        _log.warning("%s at %s: %s", self._device.name, self._device.endpoint, reason)
+        beat = _beat_of(self._device)
+        _log.warning("%s at %s: %s", self._device.name, self._device.endpoint, _standstill(beat))
         self._held = CurrentValues(self._readable)
         self._metrics.stopped(True)
-        self._enter(LinkState.DEGRADED, reason)
+        self._enter(LinkState.DEGRADED, _standstill(beat))
         return beat.within
 
     async def _runs_again(self, held: CurrentValues, now: int) -> None:
@@ -286,7 +286,7 @@ class DeviceLink(Generic[DeviceT]):
     def _note_clock_offset(self) -> None:
         if self._session is not None and self._session.clock_offset is not None:
             offset = round(self._session.clock_offset * times.MICROSECONDS)
-            self._clock_offset = offset if offset <= FURTHEST_AHEAD else 0  # what such a clock says is set right to ours
+            self._clock_offset = offset if abs(offset) <= FURTHEST_OFF else 0  # what such a clock says is set right to ours
 
     def _at_device(self, time: int) -> int:
         """A time of ours by the device's clock, as that was last heard, and later than everything told of the device so far."""
@@ -369,11 +369,14 @@ class DeviceLink(Generic[DeviceT]):
             self._on_status(self.status)
 
     async def write(self, tag: Tag, value: CommandValue, deadline: float) -> WriteOutcome:
-        """Writes once, within ``deadline`` seconds. Without a session nothing is sent, and nothing is sent later."""
+        """Writes once, within ``deadline`` seconds. Without a session nothing is sent, and nothing is sent later; nor to a PLC that stands still, whose image
+        would take it and confirm it."""
         session = self._session
         if session is None or deadline <= 0:
             reason = "its time is over" if session else f"there is no link to {self._device.name}"
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {reason}", Quality.BAD_NOT_CONNECTED)
+        if self._held is not None:
+            return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {_standstill(_beat_of(self._device))}", Quality.BAD_OUT_OF_SERVICE)
         attempt = WriteAttempt()
         try:
             async with asyncio.timeout(deadline):
@@ -390,6 +393,15 @@ def _watch_of(device: FieldDevice, tags: Sequence[Tag]) -> HeartbeatWatch | None
         return None
     (tag_id,) = (tag.id for tag in tags if tag.name == device.heartbeat.tag)
     return HeartbeatWatch(tag_id, device.heartbeat.within, time.monotonic())
+
+
+def _beat_of(device: FieldDevice) -> Heartbeat:
+    assert device.heartbeat is not None, "only a heartbeat tells that a PLC stands still"
+    return device.heartbeat
+
+
+def _standstill(beat: Heartbeat) -> str:
+    return f"its heartbeat {beat.tag} has not moved for {beat.within:g} s: the PLC does not run"
 
 
 def _end_if_asked() -> None:

@@ -233,8 +233,8 @@ class Plc:
         await node.set_writable()
         return node_id
 
-    async def put(self, name: str, value: Any, variant_type: ua.VariantType = ua.VariantType.Double, uri: str = URI) -> None:
-        moment = ua.DateTime.now(UTC)
+    async def put(self, name: str, value: Any, variant_type: ua.VariantType = ua.VariantType.Double, uri: str = URI, moment: ua.DateTime | None = None) -> None:
+        moment = moment or ua.DateTime.now(UTC)
         await self.server.write_attribute_value(await self.node_id(name, uri), ua.DataValue(ua.Variant(value, variant_type), SourceTimestamp=moment))
 
     async def held(self, name: str, uri: str = URI) -> ua.Variant:

@@ -137,6 +137,21 @@ async def test_a_stopped_plc_behind_a_live_link_is_bad_and_its_frozen_image_is_h
         assert indicator.connections == 1
 
 
+async def test_a_plc_that_stands_still_is_not_written_to() -> None:
+    async with Indicator() as indicator, linked(indicator, heartbeat=Heartbeat(BEAT.name, 0.3)) as linkage:
+        await linkage.until(lambda: len(linkage.account.of(BEAT)) > 3)
+        indicator.runs = False
+        await linkage.until(lambda: linkage.state() is LinkState.DEGRADED)
+        before = dict(indicator.values)
+        outcome = await linkage.link.write(TARE, 7_300.0, 2.0)
+        assert (outcome.status, outcome.quality) == (WriteStatus.NOT_SENT, Quality.BAD_OUT_OF_SERVICE)
+        assert outcome.detail == "nothing was written: its heartbeat RCV.WB101.BEAT has not moved for 0.3 s: the PLC does not run"
+        assert indicator.values["TARE"] == before["TARE"]
+        indicator.runs = True
+        await linkage.until(lambda: linkage.state() is LinkState.UP)
+        assert (await linkage.link.write(TARE, 7_300.0, 2.0)).status is WriteStatus.CONFIRMED
+
+
 async def test_a_link_that_is_lost_while_the_plc_stands_still_is_one_more_loss() -> None:
     async with Indicator() as indicator, linked(indicator, heartbeat=Heartbeat(BEAT.name, 0.3)) as linkage:
         account = linkage.account

@@ -33,6 +33,7 @@ class Heard:
     def __init__(self) -> None:
         self.batches: list[tuple[Batch, Envelope]] = []
         self.gaps: list[Event] = []
+        self.read_backs: list[Event] = []
         self.states: list[str] = []
         self.registry = CollectorRegistry()
 
@@ -43,6 +44,8 @@ class Heard:
         event = decode_event(data)
         if event.kind == GAP_EVENT:
             self.gaps.append(event)
+        if event.kind == "command.read_back":
+            self.read_backs.append(event)
 
     async def status(self, subject: str, data: bytes) -> None:
         self.states.append(decode_device_status(data).state.value)
@@ -183,6 +186,21 @@ async def test_with_the_device_cut_off_nothing_is_written_now_or_later(device: M
         await until(lambda: heard.states[-1:] == ["up"], 60)
         await until(lambda: heard.samples(SET_POINT.id)[-1][1:] == (9.5, Quality.GOOD))
     assert device.writes == 0
+
+
+async def test_what_a_tag_shows_after_a_write_of_which_nothing_is_known_is_told_and_the_write_not_repeated(server: NatsServer) -> None:
+    async with ModbusTestDevice(timeout=0.5) as slow, gateway_of(slow, server) as (bus, heard):
+        await until(lambda: bool(heard.batches))
+        slow.write_time = 1.5
+        assert (await ask(bus, command(8.0))).state is CommandState.UNKNOWN
+        await until(lambda: len(heard.read_backs) == 1)
+        shown = heard.samples(SET_POINT.id)[-1]
+        assert shown[2] == Quality.GOOD
+        (event,) = heard.read_backs
+        assert (event.subject, event.user) == (SET_POINT.name, "admin")
+        assert event.detail["id"] == "c1"
+        assert (event.detail["value"], event.detail["read_back"], event.detail["quality"]) == (8.0, shown[1], "Good")
+        assert slow.writes == 1
 
 
 async def test_a_lost_link_is_one_bad_sample_a_tag_and_a_row_of_the_ledger(device: ModbusTestDevice, server: NatsServer) -> None:
