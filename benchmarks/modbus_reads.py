@@ -43,12 +43,12 @@ def tags() -> list[Tag]:
 
 
 def comparisons() -> Iterator[Comparison]:
-    yield asyncio.run(_measure(f"Modbus scans of {TAGS} float32", "benchmarks.modbus_field", 1, 1.5))
-    yield asyncio.run(_measure(f"Modbus scans of {TAGS} float32, window {_WINDOW}", "benchmarks.modbus_responder", _WINDOW, 5.0))
+    yield from asyncio.run(_measure(f"Modbus scans of {TAGS} float32", "benchmarks.modbus_field", 1, 1.5, 1.0))
+    yield from asyncio.run(_measure(f"Modbus scans of {TAGS} float32, window {_WINDOW}", "benchmarks.modbus_responder", _WINDOW, 5.0, 2.0))
 
 
-async def _measure(name: str, field_module: str, window: int, goal: float) -> Comparison:
-    """The device is another process: what is counted is the CPU time of this one."""
+async def _measure(name: str, field_module: str, window: int, goal_of_cpu: float, goal_by_clock: float) -> list[Comparison]:
+    """The device is another process: counted are the CPU time of this one, and the time by the clock, in which the device's own is contained."""
     field = await asyncio.create_subprocess_exec(sys.executable, "-m", field_module, stdout=asyncio.subprocess.PIPE)
     assert field.stdout is not None
     try:
@@ -76,7 +76,7 @@ async def _measure(name: str, field_module: str, window: int, goal: float) -> Co
                 assert len(values) == TAGS
 
         try:
-            rate = await _rates(ours, baseline)
+            of_cpu, by_clock = await _rates(ours, baseline)
         finally:
             theirs.close()
             await batches.aclose()
@@ -84,14 +84,24 @@ async def _measure(name: str, field_module: str, window: int, goal: float) -> Co
     finally:
         field.terminate()
         await field.wait()
-    return Comparison(name, "bare pymodbus loop", "tags/s of CPU", rate["ours"], rate["baseline"], goal)
+    return [
+        Comparison(name, "bare pymodbus loop", "tags/s of CPU", of_cpu["ours"], of_cpu["baseline"], goal_of_cpu),
+        Comparison(name, "bare pymodbus loop", "tags/s by the clock", by_clock["ours"], by_clock["baseline"], goal_by_clock),
+    ]
 
 
-async def _rates(ours: Callable[[], Awaitable[None]], baseline: Callable[[], Awaitable[None]]) -> dict[str, float]:
-    took: dict[str, list[float]] = {"ours": [], "baseline": []}
+async def _rates(ours: Callable[[], Awaitable[None]], baseline: Callable[[], Awaitable[None]]) -> tuple[dict[str, float], dict[str, float]]:
+    """Tags a second of CPU, and by the clock."""
+    of_cpu: dict[str, list[float]] = {"ours": [], "baseline": []}
+    by_clock: dict[str, list[float]] = {"ours": [], "baseline": []}
     for _ in range(ROUNDS):
         for side, work in (("baseline", baseline), ("ours", ours)):
-            begun = time.process_time()
+            begun, begun_by_clock = time.process_time(), time.perf_counter()
             await work()
-            took[side].append(time.process_time() - begun)
+            of_cpu[side].append(time.process_time() - begun)
+            by_clock[side].append(time.perf_counter() - begun_by_clock)
+    return _median_rates(of_cpu), _median_rates(by_clock)
+
+
+def _median_rates(took: dict[str, list[float]]) -> dict[str, float]:
     return {side: SCANS * TAGS / statistics.median(seconds) for side, seconds in took.items()}

@@ -9,10 +9,10 @@ Rules:
 3. There is one session at a time; the old one is closed, within a deadline, before the next is opened.
 4. What the link itself says of a tag bears the device's time, by its clock offset, and is later than all the device said; ``Resumption`` has the way back.
    Both ends of a loss are told by the offset that was known before it.
-5. A source time that cannot be is set right (``plant.source_time``) before anything is made of it.
-6. A write goes out only while a session is open, once, and never later than its deadline.
+5. A source time that cannot be is set right (``drivers.source_clock``) before anything is made of it.
+6. A write goes out only while a session is open and the heartbeat moves, once, and never later than its deadline.
 7. A device whose heartbeat stands still is Bad though the link is up: what it goes on sending is held back, one value a tag, until the heartbeat moves.
-8. What was missed in an outage is asked of the device's own history, where it keeps one, beside what is live.
+8. What was missed in an outage is asked of the device's own history, where it keeps one, beside what is live, until it answers or the session ends.
 9. A fault of ours in a session costs this device its session and no other device anything: ``drivers.shelter``.
 """
 
@@ -33,17 +33,19 @@ from drivers.metrics import DriverMetrics
 from drivers.overflow_watch import OverflowWatch
 from drivers.resumption import Resumption
 from drivers.session import OpenSession, Session, SilentUnit, WriteAttempt, WriteOutcome, WriteStatus
-from drivers.shelter import Shelter
+from drivers.shelter import DriverFault, Shelter
+from drivers.source_clock import SourceClock
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.command import CommandValue
 from plant.current_values import CurrentValues
 from plant.device import FieldDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
+from plant.heartbeat import Heartbeat
 from plant.ledger import GapCause
 from plant.link import DeviceStatus, LinkState
 from plant.quality import Quality
-from plant.source_time import FURTHEST_AHEAD, count_ahead, set_right
+from plant.source_time import FURTHEST_OFF
 from plant.tag import Tag
 
 _log = logging.getLogger(__name__)
@@ -54,6 +56,8 @@ _STEADY_AFTER: Final = 5.0
 _CLOCK_DOUBT: Final = 5 * times.MICROSECONDS
 """A device's clock is known to some seconds; what is fetched twice is stored once."""
 _HEARTBEAT_PERIOD: Final = 0.5
+_HISTORY_BACKOFF: Final = Backoff(first=1.0, cap=60.0)
+"""Of asking again for a history that was refused: the device is up and busy, and what it kept will be there in a minute."""
 
 DeviceT = TypeVar("DeviceT", bound=FieldDevice)
 
@@ -98,6 +102,7 @@ class DeviceLink(Generic[DeviceT]):
         self._heartbeat = _watch_of(device, tags)
         self._held: CurrentValues | None = None
         self._overflow = OverflowWatch(account)
+        self._source_clock = SourceClock([tag.id for tag in self._readable], metrics)
         self._status = DeviceStatus(device.name, device.protocol, device.endpoint, LinkState.CONNECTING, clock())
 
     @property
@@ -106,7 +111,7 @@ class DeviceLink(Generic[DeviceT]):
         if self._session is None:
             return replace(self._status, last_heard=self._heard)
         told = replace(self._status, latency=self._session.latency, clock_offset=self._session.clock_offset, last_heard=self._heard)
-        trouble = self._session.trouble if told.state is LinkState.UP else None
+        trouble = self._session.trouble or self._source_clock.trouble(self._session.clock_offset) if told.state is LinkState.UP else None
         return told if trouble is None else replace(told, state=LinkState.DEGRADED, last_error=trouble)
 
     def go_on_from_loss(self, since: int | None = None) -> None:
@@ -141,6 +146,7 @@ class DeviceLink(Generic[DeviceT]):
     async def _one_session(self) -> tuple[bool, DeviceUnreachable | DeviceProtocolError]:
         """Whether the session brought anything, and what ended it. That is said before the session is closed: a silent device is slow to part from."""
         self._opened_at = self._clock()
+        self._source_clock.begin(self._opened_at, self._lost_from)
         try:
             session = await self._open()
         except (DeviceUnreachable, DeviceProtocolError) as error:
@@ -189,9 +195,7 @@ class DeviceLink(Generic[DeviceT]):
         if not len(batch):
             return
         now = self._clock()
-        if ahead := count_ahead(batch, now):
-            self._metrics.set_right(ahead)
-            batch = set_right(batch, now)
+        batch = self._source_clock.set_right(batch, now, None if self._session is None else self._session.clock_offset)
         has_moved = self._heartbeat is not None and self._heartbeat.see(batch, time.monotonic())
         if self._held is not None:
             self._held.update(batch)
@@ -221,13 +225,11 @@ class DeviceLink(Generic[DeviceT]):
 
     def _hold_back(self) -> float:
         """Tells that the PLC stands still, and for how many seconds at least."""
-        beat = self._device.heartbeat
-        assert beat is not None, "only a heartbeat tells that a PLC stands still"
-        reason = f"its heartbeat {beat.tag} has not moved for {beat.within:g} s: the PLC does not run"
-        _log.warning("%s at %s: %s", self._device.name, self._device.endpoint, reason)
+        beat = _beat_of(self._device)
+        _log.warning("%s at %s: %s", self._device.name, self._device.endpoint, _standstill(beat))
         self._held = CurrentValues(self._readable)
         self._metrics.stopped(True)
-        self._enter(LinkState.DEGRADED, reason)
+        self._enter(LinkState.DEGRADED, _standstill(beat))
         return beat.within
 
     async def _runs_again(self, held: CurrentValues, now: int) -> None:
@@ -250,23 +252,41 @@ class DeviceLink(Generic[DeviceT]):
                 await self._account.take_history(batch)
 
         try:
-            with self._shelter.around("reading its history"):
-                is_whole = await session.recover(start - _CLOCK_DOUBT, end + _CLOCK_DOUBT, take)
+            is_whole = await self._read_history(session, start - _CLOCK_DOUBT, end + _CLOCK_DOUBT, take)
         except asyncio.CancelledError:
             self._lost_from = start  # the session ended before: the next one fetches this outage too
             raise
-        except (DeviceUnreachable, DeviceProtocolError, TimeoutError) as error:
-            self._lost_from = start  # asked for again after the next loss, which may be what this error is the first sign of
-            _log.warning("%s at %s: its history of the outage could not be read: %s", self._device.name, self._device.endpoint, error)
+        except DriverFault:
+            self._lost_from = start  # asked again at once it would come again; with the next loss other samples are asked for
             return
         if is_whole and self._account is not None:
             _log.info("%s at %s: the outage was filled from its own history", self._device.name, self._device.endpoint)
             self._account.recovered(GapCause.LINK_LOST, start)
 
+    async def _read_history(self, session: Session, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
+        """As ``Session.recover``, again and again until there is an answer: a device that is busy as it comes back will be less so.
+
+        Raises:
+            DriverFault
+        """
+        failures = 0
+        while True:
+            try:
+                with self._shelter.around("reading its history"):
+                    return await session.recover(start, end, take)
+            except DriverFault:
+                raise
+            except (DeviceUnreachable, DeviceProtocolError, TimeoutError) as error:
+                failures += 1
+                if failures == 1:
+                    text = "%s at %s: its history of the outage could not be read: %s; trying again while the session lasts"
+                    _log.warning(text, self._device.name, self._device.endpoint, error)
+            await asyncio.sleep(_HISTORY_BACKOFF.wait(failures))
+
     def _note_clock_offset(self) -> None:
         if self._session is not None and self._session.clock_offset is not None:
             offset = round(self._session.clock_offset * times.MICROSECONDS)
-            self._clock_offset = offset if offset <= FURTHEST_AHEAD else 0  # what such a clock says is set right to ours
+            self._clock_offset = offset if abs(offset) <= FURTHEST_OFF else 0  # what such a clock says is set right to ours
 
     def _at_device(self, time: int) -> int:
         """A time of ours by the device's clock, as that was last heard, and later than everything told of the device so far."""
@@ -349,11 +369,14 @@ class DeviceLink(Generic[DeviceT]):
             self._on_status(self.status)
 
     async def write(self, tag: Tag, value: CommandValue, deadline: float) -> WriteOutcome:
-        """Writes once, within ``deadline`` seconds. Without a session nothing is sent, and nothing is sent later."""
+        """Writes once, within ``deadline`` seconds. Without a session nothing is sent, and nothing is sent later; nor to a PLC that stands still, whose image
+        would take it and confirm it."""
         session = self._session
         if session is None or deadline <= 0:
             reason = "its time is over" if session else f"there is no link to {self._device.name}"
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {reason}", Quality.BAD_NOT_CONNECTED)
+        if self._held is not None:
+            return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {_standstill(_beat_of(self._device))}", Quality.BAD_OUT_OF_SERVICE)
         attempt = WriteAttempt()
         try:
             async with asyncio.timeout(deadline):
@@ -370,6 +393,15 @@ def _watch_of(device: FieldDevice, tags: Sequence[Tag]) -> HeartbeatWatch | None
         return None
     (tag_id,) = (tag.id for tag in tags if tag.name == device.heartbeat.tag)
     return HeartbeatWatch(tag_id, device.heartbeat.within, time.monotonic())
+
+
+def _beat_of(device: FieldDevice) -> Heartbeat:
+    assert device.heartbeat is not None, "only a heartbeat tells that a PLC stands still"
+    return device.heartbeat
+
+
+def _standstill(beat: Heartbeat) -> str:
+    return f"its heartbeat {beat.tag} has not moved for {beat.within:g} s: the PLC does not run"
 
 
 def _end_if_asked() -> None:

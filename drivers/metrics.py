@@ -1,5 +1,7 @@
 """Prometheus metrics of the drivers. The registry comes from the process that wires the parts; labels are bounded by the devices of a site."""
 
+from collections.abc import Collection
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _ENDPOINT = ("driver", "device")
@@ -36,7 +38,13 @@ class DriverMetricFamilies:
         self.insecure = Gauge(
             "monazite_driver_insecure", "1 for an OPC UA device on another machine that is spoken to without security.", _ENDPOINT, registry=registry
         )
-        self.ahead = Counter("monazite_driver_samples_ahead", "Samples whose source time lay too far ahead of our clock.", _ENDPOINT, registry=registry)
+        self.set_right = Counter(
+            "monazite_driver_samples_set_right",
+            "Samples kept with the time of arrival, by how their source time was wrong.",
+            (*_ENDPOINT, "fault"),
+            registry=registry,
+        )
+        self.apart = Counter("monazite_driver_samples_apart", "Samples that arrived more than 5 s from their source time.", _ENDPOINT, registry=registry)
         self.clock_skew = Gauge("monazite_driver_clock_skew_seconds", "Device clock minus gateway clock.", _ENDPOINT, registry=registry)
 
     def of(self, driver: str, device: str) -> "DriverMetrics":
@@ -52,6 +60,7 @@ class DriverMetrics:
         self._poll_duration = families.poll_duration.labels(driver, device)
         self._last_sample = families.last_sample.labels(driver, device)
         self._polls: dict[str, Counter] = {}
+        self._certificates: set[str] = set()
 
     def up(self, is_up: bool) -> None:
         self._families.up.labels(*self._labels).set(is_up)
@@ -78,8 +87,12 @@ class DriverMetrics:
     def overflowed(self, samples: int) -> None:
         self._families.overflows.labels(*self._labels).inc(samples)
 
-    def set_right(self, samples: int) -> None:
-        self._families.ahead.labels(*self._labels).inc(samples)
+    def set_right(self, samples: int, fault: str) -> None:
+        """``fault`` of the source times: ``ahead`` of ours, ``behind`` as the server's clock is, or gone ``back``."""
+        self._families.set_right.labels(*self._labels, fault).inc(samples)
+
+    def apart(self, samples: int) -> None:
+        self._families.apart.labels(*self._labels).inc(samples)
 
     def missed(self, notifications: int, fate: str) -> None:
         """``fate``: ``republished``, or ``lost`` where the server had them no more."""
@@ -103,6 +116,13 @@ class DriverMetrics:
     def certificate_expires(self, certificate: str, seconds: float) -> None:
         """``certificate``: ``own``, ``user``, ``server`` or ``issuer``; ``seconds`` since 1970."""
         self._families.certificate_expiry.labels(*self._labels, certificate).set(seconds)
+        self._certificates.add(certificate)
+
+    def certificates_are(self, in_use: Collection[str]) -> None:
+        """Those of before are no more: what expires of them expires for nobody."""
+        for certificate in self._certificates.difference(in_use):
+            self._families.certificate_expiry.remove(*self._labels, certificate)
+        self._certificates.intersection_update(in_use)
 
     def skewed(self, seconds: float) -> None:
         self._families.clock_skew.labels(*self._labels).set(seconds)

@@ -103,7 +103,7 @@ class Session(Protocol):
         """Hands over what the device itself kept of the time between ``start`` and ``end`` (source time, UTC microseconds), in batches, and waits for each.
 
         True when the device kept every tag's history and all of it was handed over; a device or protocol without history says False at once. Runs beside
-        ``batches`` and is cancelled when that ends.
+        ``batches`` and is cancelled when that ends. After an error it is called again with the same times, and goes on from where it stopped.
 
         Raises:
             DeviceUnreachable, DeviceProtocolError

@@ -42,6 +42,8 @@ def run(
         variables = asyncio.run(browse(device, pki_folder, start, included, excluded, _tell))
     except (DeviceUnreachable, DeviceProtocolError) as error:
         raise ConfigurationError([Problem(device.endpoint, None, None, str(error), "check the address, and that the server allows what was asked")]) from None
+    refused = [variable for variable in variables if variable.is_branch]
+    _tell_refused(refused)
     if out is None:
         _write_table(variables, sys.stdout)
         return ""
@@ -50,9 +52,8 @@ def run(
         _write_folder(device, variables, skipped, out, first_id=first_id, writable=writable)
     except OSError as error:
         raise ConfigurationError([Problem(str(out), None, None, f"cannot be written: {error}", "name a folder that can be made")]) from None
-    return (
-        f"{len(variables) - len(skipped)} tags in {out}, {len(skipped)} variables in {out / SKIPPED} with the reason; review both, then: monazite check {out}"
-    )
+    left_out = f"{len(skipped) - len(refused)} variables" + (f" and {len(refused)} branches" if refused else "")
+    return f"{len(variables) - len(skipped)} tags in {out}, {left_out} in {out / SKIPPED} with the reason; review both, then: monazite check {out}"
 
 
 def _write_folder(device: OpcuaDevice, variables: Sequence[Variable], skipped: Sequence[Variable], out: Path, *, first_id: int, writable: bool) -> None:
@@ -63,7 +64,9 @@ def _write_folder(device: OpcuaDevice, variables: Sequence[Variable], skipped: S
         write_site(site, folder)
         with (folder / SKIPPED).open("w", encoding="utf-8", newline="") as file:
             _write_table(skipped, file)
-        if site.tags:
+        has_tags = bool(site.tags)
+        del site  # of a hundred thousand tags there is one in memory at a time
+        if has_tags:
             load_site(folder)
         with suppress(FileNotFoundError):
             out.rmdir()
@@ -77,6 +80,13 @@ def _write_table(variables: Sequence[Variable], file: TextIO) -> None:
         low, high = variable.eu_range or ("", "")
         where = ("/".join(variable.path), variable.node or "", variable.data_type or "", variable.engineering_unit, low, high)
         table.writerow((*where, int(variable.is_writable), variable.description, variable.reason))
+
+
+def _tell_refused(branches: Sequence[Variable]) -> None:
+    if branches:
+        first = "/".join(branches[0].path)
+        begin = "\n" if sys.stderr.isatty() else ""
+        sys.stderr.write(f"{begin}{len(branches)} branches are not shown by the server or not whole, {first} for one: see the column skipped\n")
 
 
 def _tell(seen: int, chosen: int) -> None:

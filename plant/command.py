@@ -24,6 +24,8 @@ class CommandState(StrEnum):
     CANCELLED = "cancelled"
     FAILED = "failed"
     """Nothing was written."""
+    ACCEPTED = "accepted"
+    """The device took it, and shows another value, or none: read back, and not as written."""
     UNKNOWN = "unknown"
     """It may have been written, and no read-back says so: never retried."""
 

@@ -8,7 +8,7 @@ from plant.heartbeat import Heartbeat
 from plant.modbus_address import ByteOrder, Encoding, ModbusAddress, ModbusTable
 from plant.modbus_device import AddressRange, BitWrites, Framing, Identity, ModbusDevice, ModbusLine, Parity, SerialLine, TcpLine, TlsFiles, WriteStyle
 from plant.opcua_address import Deadband, DeadbandKind, OpcuaAddress
-from plant.opcua_device import CertificateUser, MessageSecurity, NamedUser, OpcuaDevice, OpcuaSecurity, SecurityPolicy
+from plant.opcua_device import CertificateUser, Decoder, MessageSecurity, NamedUser, OpcuaDevice, OpcuaSecurity, SecurityPolicy
 
 __all__ = [
     "AddressRange",
@@ -18,6 +18,7 @@ __all__ = [
     "ClockOffset",
     "Deadband",
     "DeadbandKind",
+    "Decoder",
     "Device",
     "Encoding",
     "Expression",

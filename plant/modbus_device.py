@@ -84,7 +84,7 @@ class WriteStyle(StrEnum):
 
 class BitWrites(StrEnum):
     """How a bit within a word is written: ``MASK`` by function 22, in which the device changes the bit alone; ``READ_MODIFY_WRITE`` for devices without
-    it: what the device itself does to the word in between is undone."""
+    it, and for those that refuse it as unknown: what the device itself does to the word in between is undone."""
 
     MASK = "mask"
     READ_MODIFY_WRITE = "read-modify-write"

@@ -60,6 +60,13 @@ class CertificateUser:
     key: str
 
 
+class Decoder(StrEnum):
+    """What makes samples of the bytes of a subscription. ``LIBRARY`` is slower, and there for a server that the other does not understand."""
+
+    COLUMNS = "columns"
+    LIBRARY = "library"
+
+
 OpcuaUser = NamedUser | CertificateUser
 
 
@@ -83,6 +90,7 @@ class OpcuaDevice:
     history: bool = True
     application_uri: str | None = None
     heartbeat: Heartbeat | None = None
+    decoder: Decoder = Decoder.COLUMNS
 
     @property
     def protocol(self) -> str:

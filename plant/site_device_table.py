@@ -90,6 +90,7 @@ def _opcua(device: OpcuaDevice) -> Iterable[Setting]:
     yield "polling", _unless(plain.polling, device.polling)
     yield "history", _unless(plain.history, device.history)
     yield "application_uri", device.application_uri
+    yield "decoder", _unless(plain.decoder, device.decoder)
     yield "heartbeat", _heartbeat(device.heartbeat)
 
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from plant.opcua_device import CertificateUser, MessageSecurity, NamedUser, OpcuaDevice, OpcuaSecurity, OpcuaUser, SecurityPolicy
+from plant.opcua_device import CertificateUser, Decoder, MessageSecurity, NamedUser, OpcuaDevice, OpcuaSecurity, OpcuaUser, SecurityPolicy
 from plant.site_document import TomlTable
 from plant.site_heartbeat import HEARTBEAT_KEY, parse_heartbeat
 
 # fmt: off
 _KEYS: Final = (
     "protocol", "area", "url", "publishing_interval", "timeout", "security_policy", "security_mode", "user", "polling", "history",
-    "application_uri", HEARTBEAT_KEY,
+    "application_uri", "decoder", HEARTBEAT_KEY,
 )
 # fmt: on
 _SHA1: Final = {"Basic128Rsa15", "Basic256"}
@@ -37,6 +37,7 @@ def parse_opcua_device(name: str, area: str, table: TomlTable) -> OpcuaDevice:
         history=table.flag_or("history", plain.history),
         application_uri=_application_uri(table),
         heartbeat=parse_heartbeat(table),
+        decoder=table.choice_or("decoder", Decoder, plain.decoder),
     )
 
 

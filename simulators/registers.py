@@ -65,7 +65,7 @@ class RegisterTable:
         self._bits = [(position, address) for position, address in places if address.encoding is Encoding.BIT]
         self._bit_positions = np.array([position for position, _ in self._bits], np.intp)
         self._bit_at = np.array([address.address - self.start for _, address in self._bits], np.intp)
-        self._bit_weights = np.array([1 << (0 if table.is_bit else address.bit or 0) for _, address in self._bits], np.uint16)
+        self._bit_weights = np.array([1 if table.is_bit else word_with_bit(address) for _, address in self._bits], np.uint16)
         self._texts = [(position, address) for position, address in places if address.encoding is Encoding.STRING]
         self._numbers = self._grouped(places)
 
@@ -112,7 +112,7 @@ class RegisterTable:
         if place.encoding is Encoding.STRING:
             return text_of_words(words, place.order)
         if place.encoding is Encoding.BIT:
-            return float(int(words[0]) >> (0 if self.table.is_bit else place.bit or 0) & 1)
+            return float((int(words[0]) & (1 if self.table.is_bit else word_with_bit(place))) != 0)
         return float(value_of_words(words, place.encoding, place.order) * place.scale + place.offset)
 
     def _grouped(self, places: Sequence[tuple[int, ModbusAddress]]) -> list[_Numbers]:
@@ -160,6 +160,11 @@ def _ordered(octets: npt.NDArray[np.uint8], order: ByteOrder) -> npt.NDArray[np.
     if order in {ByteOrder.BADC, ByteOrder.DCBA}:
         octets = octets[:, :, ::-1]
     return np.ascontiguousarray(octets)
+
+
+def word_with_bit(address: ModbusAddress) -> int:
+    """The register in which the bit alone is set. Where the order exchanges the bytes of a word, so are those of the word with the bit."""
+    return int(words_of(np.array([float(1 << (address.bit or 0))]), Encoding.UINT16, address.order)[0, 0])
 
 
 def words_of_text(text: str, address: ModbusAddress) -> Words:

@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
@@ -34,13 +34,15 @@ TAGS: tuple[Tag, ...] = (SET_POINT, PRESSURE, LOT)
 
 
 class ModbusTestDevice:
-    """Holding 0 to 1 a float32, 2 to 5 text; input 0 to 1 a float32. ``writes`` counts the write requests that arrived; each takes ``write_time`` seconds."""
+    """Holding 0 to 1 a float32, 2 to 5 text; input 0 to 1 a float32. ``writes`` counts the write requests that arrived; each takes ``write_time`` seconds.
+    One that ``keeps_values`` confirms writes and shows what it had before."""
 
     def __init__(self, port: int = 0, timeout: float = 1.0) -> None:
         self.port = port
         self.timeout = timeout
         self.writes = 0
         self.write_time = 0.0
+        self.keeps_values = False
         self._server: ModbusTcpServer | None = None
 
     @property
@@ -67,6 +69,8 @@ class ModbusTestDevice:
         if function in {5, 6, 15, 16}:
             self.writes += 1
             await asyncio.sleep(self.write_time)
+            if self.keeps_values and function == 16:
+                cast("list[int]", values)[:] = registers[address - start : address - start + count]
         return None
 
     async def stop(self) -> None:

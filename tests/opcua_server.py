@@ -40,6 +40,8 @@ class Manners:
     """Milliseconds to which every wish is revised; ``keep_alive_count`` and ``queue_size`` alike."""
     keep_alive_count: int | None = None
     queue_size: int | None = None
+    creation_takes: float = 0.0
+    """Seconds, for the items of one call."""
     refusal: Callable[[ua.MonitoredItemCreateRequest], int] = lambda item: ua.StatusCodes.Good
     write_refusals: dict[ua.NodeId, int] = field(default_factory=dict)
     knows_ranges: bool = True
@@ -127,6 +129,7 @@ class _Items(MonitoredItemService):
         manners.item_calls.append(len(params.ItemsToCreate))
         _check(len(params.ItemsToCreate), manners.most_items, manners)
         manners.items += params.ItemsToCreate
+        await asyncio.sleep(manners.creation_takes)
         return [await self._create(item) for item in params.ItemsToCreate]
 
     async def _create(self, item: ua.MonitoredItemCreateRequest) -> ua.MonitoredItemCreateResult:
@@ -230,8 +233,8 @@ class Plc:
         await node.set_writable()
         return node_id
 
-    async def put(self, name: str, value: Any, variant_type: ua.VariantType = ua.VariantType.Double, uri: str = URI) -> None:
-        moment = ua.DateTime.now(UTC)
+    async def put(self, name: str, value: Any, variant_type: ua.VariantType = ua.VariantType.Double, uri: str = URI, moment: ua.DateTime | None = None) -> None:
+        moment = moment or ua.DateTime.now(UTC)
         await self.server.write_attribute_value(await self.node_id(name, uri), ua.DataValue(ua.Variant(value, variant_type), SourceTimestamp=moment))
 
     async def held(self, name: str, uri: str = URI) -> ua.Variant:

@@ -50,16 +50,46 @@ class ModbusClient:
         standing = self._line.standing(self._seat.unit)
         return standing if self._has_identity else standing._replace(connection=0)
 
-    async def settle(self) -> None:
+    @property
+    def writes_masks(self) -> bool:
+        """The unit did not say yet, on this line, that it does not know function 22."""
+        return self._seat.unit not in self._line.without_mask
+
+    def forgo_masks(self) -> None:
+        self._line.without_mask.add(self._seat.unit)
+
+    @property
+    def lost_window(self) -> int | None:
+        """How many requests at once the line should take and does not."""
+        window = self._line.window
+        return window.widest if window.is_narrowed else None
+
+    @property
+    def tears(self) -> int:
+        """If it is another after ``settle`` than it was, what was read meanwhile may be anything: see ``window``."""
+        return self._line.window.tears
+
+    async def settle(self, probe: ReadRequest | None = None) -> None:
         """Where answers bear no number: until what else is on its way would have come. If answers came twice, or one request later than it seemed, there is
-        one more, and it changes the ``standing``."""
-        if self.standing.disorder:
+        one more, and it changes the ``standing``. With a ``probe`` it is asked instead, and its own answer is what tells (``probe``). Where several requests
+        are under way: until all have ended, or ``tears`` is another.
+
+        Raises:
+            DeviceUnreachable, DeviceProtocolError: of the probe, as ``read``.
+        """
+        await self._line.settled()
+        if not self.standing.disorder:
+            return
+        if probe is None:
             await asyncio.sleep(max(_SETTLING, 2 * self._seat.slowest))
+        else:
+            await self.read(probe, first=True)
+            await asyncio.sleep(_SETTLING)
 
     @property
     def ahead(self) -> int:
         """How many reads to ask at once, so that the line's window is always full."""
-        return _AHEAD_OF_THE_WINDOW * self._line.window
+        return _AHEAD_OF_THE_WINDOW * self._line.window.width
 
     def ask(self, request: ReadRequest | WriteRequest, *, first: bool = False, connection: int | None = None) -> Exchange:
         """Sends the request in its turn, ``first`` before the scans of every unit on the line, and on that ``connection`` alone if one is named. To be

@@ -3,7 +3,8 @@
 Rules:
 
 1. Values of one encoding and byte order stand in neighbouring columns and are read as one view of the block; a gather is made only where their
-   places have no common distance. With the bytes of each word exchanged, ``BADC`` is big-endian and ``CDAB`` little-endian, whatever the length.
+   places have no common distance. With the bytes of each word exchanged, ``BADC`` is big-endian and ``CDAB`` little-endian, whatever the length. A bit of a
+   word is counted in the word as the device means it: ``wire_bit``.
 2. Engineering value = register value * scale + offset.
 3. An engineering value that is NaN or infinite is no measurement, whether the device sent it so or its scale made it so: Bad, ``BadSensorFailure``,
    with that value. NumPy's warnings about such numbers are off: the quality says it.
@@ -88,7 +89,7 @@ class BlockDecoder:
         offset = address.address - self._start
         if self._is_bits:
             return offset
-        bit = address.bit or 0
+        bit = wire_bit(address)
         return 16 * offset + (8 + bit if bit < 8 else bit - 8)
 
     def numbers(self, data: bytes, time: int) -> SampleBatch:
@@ -182,6 +183,12 @@ class _Rules:
         quality[is_missing] = Quality.BAD_SENSOR_FAILURE
         value[is_missing] = np.nan
         return value, quality
+
+
+def wire_bit(address: ModbusAddress) -> int:
+    """Place of a bit, 0 the least, in its register as it travels: a device that exchanges the bytes of its words (``BADC``, ``DCBA``) sends bit 0 as bit 8."""
+    bit = address.bit or 0
+    return (bit + 8) % 16 if address.order in {ByteOrder.BADC, ByteOrder.DCBA} else bit
 
 
 def nearest_register_value(encoding: Encoding, number: float) -> float:

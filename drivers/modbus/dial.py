@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from drivers.modbus.serial_port import SerialTransport, open_port
+from drivers.resolving import addresses_of, first_of
 from plant.device import ModbusLine, SerialLine, TcpLine, TlsFiles
 from plant.errors import DeviceUnreachable
 
@@ -28,9 +29,14 @@ async def dial(line: ModbusLine, make_protocol: Callable[[], ProtocolT], within:
 async def _connect(line: TcpLine, make_protocol: Callable[[], ProtocolT], within: float) -> ProtocolT:
     server_name = None if line.tls is None else line.tls.server_name or line.host
     context = None if line.tls is None or server_name is None else tls_context(line.tls, server_name)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
+    addresses = await addresses_of(line.host, within)
     try:
-        async with asyncio.timeout(within):
-            _, protocol = await asyncio.get_running_loop().create_connection(make_protocol, line.host, line.port, ssl=context, server_hostname=server_name)
+        async with asyncio.timeout_at(deadline):
+            _, protocol = await first_of(
+                addresses, lambda address: loop.create_connection(make_protocol, address, line.port, ssl=context, server_hostname=server_name)
+            )
     except TimeoutError:
         raise DeviceUnreachable(f"no connection within {within:g} s") from None
     except ssl.SSLCertVerificationError as error:
@@ -44,8 +50,6 @@ async def _connect(line: TcpLine, make_protocol: Callable[[], ProtocolT], within
         ) from error
     except OSError as error:
         raise DeviceUnreachable(f"no connection: {error.strerror or error}") from error
-    except UnicodeError as error:  # raised by the name's encoding for one that cannot be a host's
-        raise DeviceUnreachable(f"no connection: {line.host!r} is no host: {error}") from error
     return protocol
 
 

@@ -121,6 +121,11 @@ class ReadRequest:
         """As ``forbidden`` in devices.toml would name it."""
         return self._text
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Function and bytes of data: an answer of another shape is not the one to this."""
+        return self._function, self._expected
+
     def accept(self, pdu: bytes) -> Answer:
         """The data bytes: registers as on the wire, or bits, least significant first.
 
@@ -171,7 +176,10 @@ class WriteRequest:
 
     @classmethod
     def of_bit(cls, address: int, bit: int, is_set: bool) -> "WriteRequest":
-        """Function 22: the device keeps the other bits. Result = (contents AND and-mask) OR (or-mask AND NOT and-mask); V1.1b3, 6.16."""
+        """Function 22, ``bit`` of the register as it travels: the device keeps the other bits.
+
+        Result = (contents AND and-mask) OR (or-mask AND NOT and-mask); V1.1b3, 6.16.
+        """
         return cls(struct.pack(">BHHH", MASK_WRITE_REGISTER, address, 0xFFFF ^ (1 << bit), is_set << bit))
 
     def accept(self, pdu: bytes) -> Answer:

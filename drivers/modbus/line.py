@@ -5,15 +5,19 @@ Rules:
 1. Units take turns. ``window`` requests are under way at once: one, or more where the framing numbers them and the configuration says so.
 2. The connection is made when a request needs it, once for all who wait, and closed with the last session. Nothing is ever sent twice by the line.
 3. A unit that shares its line and is silent ends its own session alone, where answers are numbered: a late one is known by its number, counted, and
-   thrown away. Two silences in a row may be the connection's own end, and it is made anew. ``silences`` has more of these rules.
+   thrown away. Two silences in a row may be the connection's own end, and it is made anew; so is one on which half an answer stands, which the next answer
+   would be taken for the rest of. ``silences`` has more of these rules.
 4. A wrong answer ends the connection and the session it met. Other units' requests under way are reset (``LineReset``), those that wait go out on the next.
 5. Where answers are not numbered (RTU) every disorder - a time-out, a request given up, a wrong answer, a lost connection - changes the ``standing``: what is
    read next may be the answer to an earlier request, and a unit must prove itself first (``session``). A time-out does so for its own unit alone, whose late
    answer bears its number; anything else for every unit. A socket is reset then. A serial port, which cannot be, is left alone for the time-out at least, and
    until nothing comes any more.
-6. A window in which an answer stays out, though the unit answered what was asked later or at the same time, or whose answers bear wrong numbers, is one from
-   then on: many devices take one request at a time and say so nowhere.
-7. A read that nobody waits for any more is left under way: its answer, or its own deadline, ends it. A write is not: what is still ours of it is taken back.
+6. A window in which an answer stays out, though the unit answered what was asked later or at the same time, or whose answers bear wrong numbers or no header,
+   is one from then on. ``window`` has how long, and what of the answers before can be relied on.
+7. A device may close a connection on which it has answered and on which nothing is under way: it is made anew with the next request, and a loss only if that
+   fails. One that twice running cut the second request of a connection off, without a byte, gives one answer a connection: we close it ourselves after each,
+   for an hour.
+8. A read that nobody waits for any more is left under way: its answer, or its own deadline, ends it. A write is not: what is still ours of it is taken back.
 """
 
 import asyncio
@@ -30,6 +34,7 @@ from drivers.modbus.rtu import answer_length
 from drivers.modbus.serial_port import character_time, silence
 from drivers.modbus.silences import Silences
 from drivers.modbus.turns import Turns
+from drivers.modbus.window import Window
 from drivers.modbus.wire import RtuWire, TcpWire, Wire
 from drivers.session import SilentUnit
 from plant import times
@@ -41,8 +46,11 @@ _log = logging.getLogger(__name__)
 _CLOSE_DEADLINE: Final = 1.0
 _IDLE_FOR: Final = 1.0
 """Seconds without a request after which a device may close the connection and mean nothing by it."""
+_CUT_OFF_ENOUGH: Final = 2
+_ONE_ANSWER_FOR: Final = 3600.0
 _FADING: Final = 2.0
 """Seconds in which half of the slowest round trip is forgotten."""
+_LOOK_AGAIN: Final = 0.005
 _RTU_OVERHEAD: Final = 3
 """Unit and checksum."""
 
@@ -50,7 +58,7 @@ _RTU_OVERHEAD: Final = 3
 class Line:
     """Satisfies ``wire.Listener``. One event loop; made once a line, joined and left by sessions.
 
-    ``window`` is how many requests may be under way now.
+    ``window`` is how many requests may be under way; ``without_mask`` are units that said that they do not know function 22.
     """
 
     def __init__(self, line: ModbusLine) -> None:
@@ -58,7 +66,8 @@ class Line:
         self._is_serial = isinstance(line, SerialLine)
         is_rtu = isinstance(line, SerialLine) or line.framing is Framing.RTU
         self._is_rtu = is_rtu
-        self.window = 1 if isinstance(line, SerialLine) or is_rtu else max(1, line.window)
+        self.window = Window(1 if isinstance(line, SerialLine) or is_rtu else max(1, line.window))
+        self.without_mask: set[int] = set()
         self._connections = 0
         self._disorder = int(is_rtu)
         self._disorder_of: dict[int, int] = {}
@@ -74,6 +83,9 @@ class Line:
         self._quiet = Quiet()
         self._is_reset_for_one = False
         self._active = 0.0
+        self._answers = 0
+        self._cut_off = 0
+        self._one_answer_until = 0.0
         self._silences = Silences()
         self._someone_is_back = asyncio.Event()
 
@@ -165,6 +177,16 @@ class Line:
         self._drop(seat, error)
         self._pump()
 
+    async def settled(self) -> None:
+        """Where several requests are under way: until all that are now have ended. If each has its answer, ``window.tears`` is what it was."""
+        wire = self._wire
+        if wire is None or self.window.width == 1:
+            return
+        asked = list(wire.under_way.values())
+        while self._wire is wire and (left := [exchange for exchange in asked if wire.under_way.get(exchange.transaction) is exchange]):
+            awaited = [exchange.future for exchange in left if not exchange.future.done()]
+            await (asyncio.wait(awaited) if awaited else asyncio.sleep(_LOOK_AGAIN))  # nobody is told of the end of a read that was given up
+
     def _pump(self) -> None:
         """Sends what may be sent now."""
         wire = self._wire
@@ -172,13 +194,15 @@ class Line:
             if self._turns and self._seats:
                 self._dial()
             return
-        if not self._turns or len(wire.under_way) >= self.window:
+        if not self._turns or len(wire.under_way) >= self.window.width:
             return
         now = time.monotonic()
+        if not wire.under_way and self.window.widen(now):
+            _log.info("%s: %d requests under way at once are tried again", self._line.endpoint, self.window.width)
         if now < self._quiet.until:
             self._pump_when_quiet()
             return
-        while len(wire.under_way) < self.window and (exchange := self._turns.next()) is not None:
+        while len(wire.under_way) < self.window.width and (exchange := self._turns.next()) is not None:
             if exchange.connection not in {None, self._connections}:
                 exchange.fail(ConnectionDropped("the connection was made anew before it could be sent"))
                 continue
@@ -223,7 +247,7 @@ class Line:
             self._give_up_all(DeviceUnreachable(f"no connection, by a fault of the driver which the log describes: {fault}"))
 
     def _make_wire(self) -> Wire:
-        return RtuWire(self) if self._is_rtu else TcpWire(self, is_hurried=self.window > 1)
+        return RtuWire(self) if self._is_rtu else TcpWire(self, is_hurried=self.window.widest > 1)
 
     async def _connect(self, within: float) -> None:
         was_reset_for_one, self._is_reset_for_one = self._is_reset_for_one, False
@@ -239,6 +263,7 @@ class Line:
             return
         self._wire = wire
         self._connections += 1
+        self._answers = 0
         self._active = time.monotonic()
         self._silences.connected(self._active, was_reset_for_one=was_reset_for_one)
         self._pump()
@@ -265,6 +290,10 @@ class Line:
             exchange.future.set_result((answer, exchange.begun_at + took // 2))
         if self._rest:
             self._quiet.keep_until(now + self._rest)
+        self._answers += 1
+        if now < self._one_answer_until and self._wire is not None and not self._wire.under_way:
+            wire, self._wire = self._wire, None
+            wire.close()
         if self._turns:
             self._pump()
 
@@ -278,7 +307,7 @@ class Line:
         seats = [exchange.seat] if exchange is not None else [seat for seat in self._seats if seat.unit == unit] or self._seats
         if seats:
             seats[0].metrics.rejected(error.reason)
-        if error.reason == "transaction":
+        if error.reason in {"transaction", "header"}:
             self._narrow()
         was_idle = not wire.under_way
         self._reset(wire, error, seats[0].timeout if seats else 0.0)
@@ -323,16 +352,27 @@ class Line:
             for seat in self._seats:
                 seat.heard = times.now()
         under_way = list(wire.under_way.values())
+        if under_way:
+            self.window.tear()
         for exchange in under_way:
             exchange.seat.metrics.polled("disconnected", exchange.took)
             exchange.fail(failure)
             self._drop(exchange.seat, failure)
-        if not under_way and error is None and time.monotonic() - self._active >= _IDLE_FOR and self._seats:
+        is_ended_by_it = error is None or isinstance(error, ConnectionResetError)
+        self._note_cut_off(is_cut_off=bool(under_way) and self._answers == 1 and is_ended_by_it and not wire.is_midway)
+        is_said = error is None and not under_way
+        if is_said and time.monotonic() - self._active >= _IDLE_FOR and self._seats:
             self._dial()  # some close what is idle; whether it is more than that, the next connection tells
-        elif not under_way and not self.is_shared:
+        elif not under_way and not self.is_shared and not (is_said and self._answers):
             for seat in list(self._seats):
                 self._drop(seat, failure)
         self._pump()
+
+    def _note_cut_off(self, *, is_cut_off: bool) -> None:
+        self._cut_off = self._cut_off + 1 if is_cut_off else 0
+        if self._cut_off >= _CUT_OFF_ENOUGH:
+            self._cut_off, self._one_answer_until = 0, time.monotonic() + _ONE_ANSWER_FOR
+            _log.warning("%s: its connections end after one answer each; one is made for each request from now on", self._line.endpoint)
 
     def _watch(self, when: float) -> None:
         """One timer for all: it looks at the earliest deadline, and is not touched by a request that is answered in time."""
@@ -369,9 +409,10 @@ class Line:
     def _silence(self, wire: Wire, exchanges: Sequence[Exchange], error: DeviceUnreachable, *, ends_session: bool) -> None:
         """Requests of one seat that are not waited for any more, sent and unanswered."""
         seat = exchanges[0].seat
+        self.window.tear()
         # What the kernel still holds of a write must never leave: only the end of the connection takes it back.
         bears_write = any(isinstance(exchange.request, WriteRequest) for exchange in [*exchanges, *self._under_way_of(seat)])
-        is_numbered_for_others = not self._is_rtu and self.is_shared and not self._silences.are_the_line_s and not bears_write
+        is_numbered_for_others = not self._is_rtu and self.is_shared and not self._silences.are_the_line_s and not bears_write and not wire.is_midway
         for exchange in exchanges:
             wire.forget(exchange)
         if is_numbered_for_others:
@@ -390,6 +431,7 @@ class Line:
         """After this nothing of before can be taken for an answer, but one to ``unit``, if it is that unit's silence alone. Other requests under way are
         reset."""
         others = list(wire.under_way.values())
+        self.window.tear()
         self._note_disorder(unit)
         wire.clear()
         if self._is_rtu:  # a converter hands what comes late to whoever is connected by then
@@ -416,6 +458,5 @@ class Line:
         return [] if self._wire is None else [exchange for exchange in self._wire.under_way.values() if exchange.seat is seat]
 
     def _narrow(self) -> None:
-        if self.window > 1:
-            _log.warning("%s: answers were lost or misnumbered with %d requests under way; one at a time from now on", self._line.endpoint, self.window)
-            self.window = 1
+        if self.window.narrow(time.monotonic()):
+            _log.warning("%s: answers were lost or misnumbered with %d requests under way; one at a time from now on", self._line.endpoint, self.window.widest)

@@ -2,20 +2,17 @@
 
 Rules:
 
-1. A device's refusal (an exception) is a quality and never ends the session. A block refused for its address is halved until only the tags that the device
-   does not have are Bad. So is a block that fails (04), sixteen times a minute at the most: it may be one register that fails, or all of the device. A minute
-   after the first halving the block is asked for whole again, because a device that is being loaded refuses what it has.
+1. A device's refusal (an exception) is a quality and never ends the session. ``scanned_class`` has what is asked for instead.
 2. A busy device (06) is asked again three times, within the scan's period.
 3. The first request of a session is one block alone, so that a unit that is still away costs the others on its line one time-out. One that its gateway did not
    reach for two blocks in a row is not asked for the rest: the gateway waits for it each time, and the others on the line with it.
+4. Some gateways say of a unit that is not there that it fails (04). On a line that several units share, one that says nothing else is not there either, once
+   every scan class was read so (``session``): one register that fails may be all that a class has.
 """
 
-import math
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,67 +20,23 @@ import numpy.typing as npt
 from drivers.modbus.client import ModbusClient
 from drivers.modbus.decode import BlockDecoder
 from drivers.modbus.exchange import Exchange, LineReset
-from drivers.modbus.frames import Answer, ModbusException, ReadRequest
-from drivers.modbus.plan import Block, ScanClass
+from drivers.modbus.frames import Answer, ModbusException
 from drivers.modbus.refusals import Refusals
-from drivers.modbus.schedule import Schedule
+from drivers.modbus.scanned_class import DecodedBlock, ScannedClass
+from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.quality import Quality, good_mask
 
-_WHOLE_AGAIN_AFTER: Final = 60.0
-_FAILURES_HALVED: Final = 16
 _BUSY_TRIES: Final = 3
 _BUSY_WAIT: Final = 0.05
 """Seconds before the first of these; twice as long before each further one."""
-
-
-@dataclass(slots=True)
-class _DecodedBlock:
-    """A block with what is made of it once: its request and its decoder."""
-
-    block: Block
-    request: ReadRequest
-    decoder: BlockDecoder
-
-    @classmethod
-    def of(cls, block: Block) -> Self:
-        return cls(block, ReadRequest(block.table, block.address, block.count), BlockDecoder(block))
-
-
-class ScannedClass:
-    """A scan class of one session: its schedule, and its blocks as planned and as asked for."""
-
-    def __init__(self, device: str, scan_class: ScanClass, now: float) -> None:
-        self.schedule = Schedule(device, scan_class.period, now)
-        self._planned = [_DecodedBlock.of(block) for block in scan_class.blocks]
-        self._blocks = list(self._planned)
-        self._whole_again = math.inf
-        self._failures_halved = 0
-
-    def to_ask(self, now: float) -> Sequence[_DecodedBlock]:
-        """The blocks of a scan that begins ``now``, seconds of the monotonic clock."""
-        if now >= self._whole_again:
-            self._blocks, self._whole_again, self._failures_halved = list(self._planned), math.inf, 0
-        return self._blocks
-
-    def halved(self, decoded: _DecodedBlock, answer: ModbusException, now: float) -> Sequence[_DecodedBlock]:
-        """What is asked for instead of ``decoded``, in this scan and the next ones; nothing where ``answer`` is the last word on it."""
-        is_worth_it = answer.is_about_address or (answer.is_failure and self._failures_halved < _FAILURES_HALVED)
-        halves = decoded.block.halves() if is_worth_it else None
-        if halves is None:
-            return ()
-        self._failures_halved += answer.is_failure
-        self._whole_again = min(self._whole_again, now + _WHOLE_AGAIN_AFTER)
-        place = self._blocks.index(decoded)
-        self._blocks[place : place + 1] = parts = [_DecodedBlock.of(half) for half in halves]
-        return parts
 
 
 class Scan:
     """A scan that has begun.
 
     ``standing`` was the unit's when it began, ``is_proven`` whether the unit was known by then to give the answers to what it is asked.
-    ``away`` is a gateway's word that the unit is not there. ``has_moved``: a block was read since this scan had its turn.
+    ``away`` is a gateway's word that the unit is not there. ``has_moved``: a block was read since this scan had its turn. ``is_over``: that word was believed.
     """
 
     def __init__(self, scanned: ScannedClass, client: ModbusClient, refusals: Refusals, *, is_proven: bool) -> None:
@@ -92,13 +45,18 @@ class Scan:
         self.away: ModbusException | None = None
         self.is_proven = is_proven
         self.has_moved = False
+        self._tears = client.tears
+        self.is_over = False
         self._is_there = False
         self._is_unreached_again = False
-        self._unreached: list[tuple[_DecodedBlock, ModbusException, int]] = []
+        self._unreached: list[tuple[DecodedBlock, ModbusException, int]] = []
         self._client = client
         self._refusals = refusals
-        self._blocks = deque(scanned.to_ask(time.monotonic()))
-        self._asked: deque[tuple[_DecodedBlock, Exchange]] = deque()
+        now = time.monotonic()
+        self._blocks = deque(scanned.to_ask(now))
+        self._left_out = scanned.left_out(now)
+        self._begun_at = times.now()
+        self._asked: deque[tuple[DecodedBlock, Exchange]] = deque()
         self._numbers: list[SampleBatch] = []
         self._texts: list[TextBatch] = []
 
@@ -110,6 +68,11 @@ class Scan:
     def is_nobody_there(self) -> bool:
         """A gateway does not reach the unit, and the unit said nothing itself, or nothing any more."""
         return self.away is not None and not self._is_there
+
+    @property
+    def is_torn(self) -> bool:
+        """What was read may be anything: see ``window``."""
+        return self._client.tears != self._tears
 
     async def read_on(self) -> None:
         """Reads one block more, and those whose answers have come with it; the next ones may be on their way.
@@ -131,8 +94,9 @@ class Scan:
             self._asked.append((self._blocks[0], self._client.ask(self._blocks[0].request)))
             self._blocks.popleft()
 
-    def _take(self, decoded: _DecodedBlock, answer: Answer, at: int) -> None:
+    def _take(self, decoded: DecodedBlock, answer: Answer, at: int) -> None:
         if isinstance(answer, ModbusException) and answer.is_from_gateway:
+            self._refusals.note(decoded.block, answer)
             self.away = answer
             self._unreached.append((decoded, answer, at))
             is_gone = not self._client.has_answered or self._is_unreached_again
@@ -141,11 +105,17 @@ class Scan:
                 self._is_there = False
                 self.withdraw()
             return
-        self._is_there, self._is_unreached_again = True, False
+        may_be_away = isinstance(answer, ModbusException) and answer.is_failure and self._client.is_shared
+        self._is_there, self._is_unreached_again = self._is_there or not may_be_away, False
         if isinstance(answer, ModbusException) and (parts := self.scanned.halved(decoded, answer, time.monotonic())):
             self._blocks.extendleft(reversed(parts))
             return
         self._refusals.note(decoded.block, answer)
+        self.scanned.note(decoded.block, answer, time.monotonic())
+        if isinstance(answer, ModbusException) and may_be_away:
+            self.away = self.away or answer
+            self._unreached.append((decoded, answer, at))
+            return
         self._add(decoded.decoder, answer, at)
 
     def withdraw(self) -> None:
@@ -157,8 +127,11 @@ class Scan:
     def batches(self, *, is_uncertain: bool) -> list[Batch]:
         """What was read so far: one ``SampleBatch`` and one ``TextBatch`` at the most, and Uncertain what would be Good, if so told. What a gateway did not
         reach is Bad, unless nobody is there: that is the loss of the link, which its supervisor tells."""
-        for decoded, answer, at in () if self.is_nobody_there else self._unreached:
+        is_loss = self.is_over or (self.is_nobody_there and all(answer.is_from_gateway for _, answer, _ in self._unreached))
+        for decoded, answer, at in () if is_loss else self._unreached:
             self._add(decoded.decoder, answer, at)
+        for decoder, answer in () if is_loss else self._left_out:
+            self._add(decoder, answer, self._begun_at)
         numbers, texts = SampleBatch.concatenate(self._numbers), TextBatch.concatenate(self._texts)
         if is_uncertain:
             numbers = SampleBatch(numbers.tag_id, numbers.time, numbers.value, _uncertain(numbers.quality))
@@ -174,7 +147,7 @@ class Scan:
             self._numbers.append(decoder.numbers(answer, at))
             self._texts.append(decoder.texts(answer, at))
 
-    async def _answer(self, decoded: _DecodedBlock, exchange: Exchange) -> tuple[Answer, int]:
+    async def _answer(self, decoded: DecodedBlock, exchange: Exchange) -> tuple[Answer, int]:
         """The answer, asked for again when another unit's error or the device's own business was in the way."""
         try:
             answer, at = await self._client.answer(exchange)

@@ -10,7 +10,10 @@ Rules:
    after which an answer may be to an earlier request (``Standing``). Another answer ends session and connection. While it is not told, what is read is
    Uncertain (``Uncertain``, OPC UA Part 8: nothing more is known), and nothing is written.
 4. Without an identity there is nothing to ask. Where answers are numbered they are believed. Where they are not, the values after a disorder are Uncertain
-   until one scan was read whole with no disorder since it began; the next is Good.
+   until one scan was read whole and quiet followed it, with no disorder since it began; the next is Good, and a short question at its end (``probe``) shows
+   that its answers were in their places.
+5. Where several requests are under way a scan stands or falls as a whole, when everything that was under way with its last answer has ended (``window``). Of
+   one that fell nothing is told; it is read again at once if the session goes on.
 """
 
 import math
@@ -23,8 +26,10 @@ from drivers.modbus.client import ModbusClient
 from drivers.modbus.exchange import Standing
 from drivers.modbus.frames import BadFrame, ModbusException, ReadRequest
 from drivers.modbus.plan import ScanClass
+from drivers.modbus.probe import probe_of
 from drivers.modbus.refusals import Refusals
-from drivers.modbus.scan import Scan, ScannedClass
+from drivers.modbus.scan import Scan
+from drivers.modbus.scanned_class import ScannedClass
 from drivers.modbus.writer import ModbusWriter
 from drivers.session import WriteAttempt, WriteOutcome
 from plant.batch import Batch
@@ -45,8 +50,9 @@ class ModbusSession:
         self._proven_in: Standing | None = None
         self._is_untold = False
         self._refusals = Refusals()
+        self._probe = probe_of(device, [block for scan_class in classes for block in scan_class.blocks])
         now = time.monotonic()
-        self._classes = [ScannedClass(device.name, scan_class, now) for scan_class in classes]
+        self._classes = [ScannedClass(device, scan_class, now) for scan_class in classes]
         self._faster = {one: [other for other in self._classes if other.schedule.period < one.schedule.period] for one in self._classes}
 
     @property
@@ -71,14 +77,17 @@ class ModbusSession:
 
     @property
     def trouble(self) -> str | None:
-        """See ``drivers.session``: a device, or a line, that cannot be read as often as its tags ask (``schedule``), or that refuses addresses."""
+        """See ``drivers.session``: a device, or a line, that cannot be read as often as its tags ask (``schedule``), does not take as many requests at once as
+        it should (``window``), or refuses addresses."""
         slow = [f"{scanned.schedule.period:g} s" for scanned in self._classes if scanned.schedule.is_overloaded]
         if slow:
             return f"overloaded: most of the last scans every {' and '.join(slow)} were late; ask for fewer tags, or less often"
         identity = self._device.identity
         if self._is_untold and identity is not None:
             return f"it does not tell its identity: {identity.table} {identity.address} could not be read; its values are Uncertain and nothing is written"
-        return str(self._refusals) or None
+        if (told := str(self._refusals)) or (window := self._client.lost_window) is None:
+            return told or None
+        return f"answers were lost, misnumbered or cut short with {window} requests under way: one at a time now, all again later; write window = 1"
 
     async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
         """Modbus devices keep no history that can be asked for."""
@@ -102,7 +111,8 @@ class ModbusSession:
                     running.pop()
                     for batch in ended:
                         yield batch
-                    self._note_end(scan.scanned, running)
+                    if not scan.is_torn:
+                        self._note_end(scan.scanned, running)
         finally:
             for scan in running:
                 scan.withdraw()
@@ -134,14 +144,30 @@ class ModbusSession:
         Raises:
             DeviceUnreachable: a gateway says that nobody is there.
         """
-        await self._client.settle()
-        if scan.is_nobody_there:
-            raise self._client.unreached(f"a gateway does not reach the unit: {scan.away}")
+        await self._client.settle(self._probe_for(scan))
+        if scan.is_torn:
+            return ()
+        scan.scanned.is_mute = scan.is_nobody_there
+        if scan.away is not None and scan.is_nobody_there:
+            scan.is_over = scan.away.is_from_gateway or all(scanned.is_mute for scanned in self._classes)
+            if scan.is_over:
+                told = "a gateway does not reach the unit" if scan.away.is_from_gateway else "the unit says nothing else, or its gateway does"
+                raise self._client.unreached(f"{told}: {scan.away}")
         if self._device.identity is None and self._client.standing == scan.standing:
             self._proven_in = scan.standing
         return self._brought(scan)
 
+    def _probe_for(self, scan: Scan) -> ReadRequest | None:
+        """What tells at once that the answers of a scan were in their places; not where the unit has to prove itself by a whole scan and the quiet after it,
+        or has to be asked in blocks that the probe could be taken for."""
+        probe = self._probe
+        if probe is None or not self._client.standing.disorder or not scan.is_proven or scan.away is not None:
+            return None
+        return None if any(probe.shape in scanned.shapes for scanned in self._classes) else probe
+
     def _brought(self, scan: Scan) -> Sequence[Batch]:
+        if scan.is_torn:
+            return ()
         is_in_order = self._client.standing == scan.standing
         return scan.batches(is_uncertain=self._needs_proof and not (scan.is_proven and is_in_order))
 

@@ -64,6 +64,11 @@ class Wire(asyncio.Protocol):
             self.is_over = True
             self._listener.ended(self, error)
 
+    @property
+    def is_midway(self) -> bool:
+        """The beginning of a frame came, and its end did not yet."""
+        return bool(self._received)
+
     def send(self, exchange: Exchange) -> None:
         raise NotImplementedError
 

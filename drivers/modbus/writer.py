@@ -1,15 +1,18 @@
 """Writing a value to one unit, and reading it back.
 
-A write goes out once. Read back equal it is confirmed; whatever cuts it short after it was sent leaves its outcome unknown.
+A write goes out once. Read back equal it is confirmed; whatever cuts it short after it was sent leaves its outcome unknown. Where the answer itself leaves it
+open (an exception 04, 05 or 0B) and the session goes on, it is read back all the same: that may confirm it, and is never a reason to send it again.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from drivers.modbus.client import ModbusClient
-from drivers.modbus.decode import BlockDecoder
+from drivers.modbus.decode import BlockDecoder, wire_bit
 from drivers.modbus.encode import encode
 from drivers.modbus.frames import ModbusException, ReadRequest, WriteRequest
 from drivers.modbus.plan import Block, Point
@@ -20,6 +23,8 @@ from plant.device import BitWrites, Encoding, ModbusAddress, ModbusDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality, is_good
 from plant.tag import Tag
+
+_log = logging.getLogger(__name__)
 
 _TOLERANCE: Final = {Encoding.FLOAT16: 1e-3, Encoding.FLOAT32: 1e-6, Encoding.FLOAT64: 1e-12}
 """Relative; a read-back differs from what was written by the rounding of the register's type and the scale."""
@@ -46,25 +51,53 @@ class ModbusWriter:
         except ValueError as error:
             return WriteOutcome(WriteStatus.NOT_SENT, str(error), Quality.BAD_OUT_OF_RANGE)
         async with self._one_at_a_time:
-            request = await self._request(address, data)
-            failed = request if isinstance(request, WriteOutcome) else await self._send(request, attempt)
-        return failed or await self._read_back(Point(tag, address), value)
+            failed = await self._request_and_send(address, data, attempt)
+            if failed is not None and self._is_mask_unknown(address, failed):
+                self._client.forgo_masks()
+                _log.warning("%s knows no mask write (function 22): its bits are written by read-modify-write from now on", self._device.name)
+                failed = await self._request_and_send(address, data, attempt)
+        if failed is None:
+            return await self._read_back(Point(tag, address), value)
+        return await self._look(failed, attempt, Point(tag, address), value) if failed.status is WriteStatus.UNKNOWN else failed
+
+    async def _look(self, unknown: WriteOutcome, attempt: WriteAttempt, point: Point, value: CommandValue) -> WriteOutcome:
+        """What a read-back says of a write whose outcome is open; ``unknown`` if the time is over first."""
+        attempt.outcome = unknown
+        seen = await self._read_back(point, value)
+        if seen.status is WriteStatus.CONFIRMED:
+            return replace(seen, detail=f"read back as written ({unknown.detail})")
+        if seen.read_back is None:
+            return unknown
+        return replace(unknown, detail=f"{unknown.detail}; it reads {seen.read_back!r} now", read_back=seen.read_back)
+
+    def _writes_mask(self, address: ModbusAddress) -> bool:
+        is_bit_of_word = address.encoding is Encoding.BIT and not address.table.is_bit
+        return is_bit_of_word and self._device.bit_writes is BitWrites.MASK and self._client.writes_masks
+
+    def _is_mask_unknown(self, address: ModbusAddress, failed: WriteOutcome) -> bool:
+        """The device said that it does not know the function: it has done nothing."""
+        return self._writes_mask(address) and failed.status is WriteStatus.REJECTED and failed.quality == Quality.BAD_NOT_SUPPORTED
+
+    async def _request_and_send(self, address: ModbusAddress, data: bytes, attempt: WriteAttempt) -> WriteOutcome | None:
+        request = await self._request(address, data)
+        return request if isinstance(request, WriteOutcome) else await self._send(request, attempt)
 
     async def _request(self, address: ModbusAddress, data: bytes) -> WriteRequest | WriteOutcome:
         """What to send, or why nothing can be."""
         try:
             if address.encoding is not Encoding.BIT or address.table.is_bit:
                 return WriteRequest.of(address.table, address.address, data, self._device.writes)
-            if self._device.bit_writes is BitWrites.MASK:
-                return WriteRequest.of_bit(address.address, address.bit or 0, bool(data[0]))
+            if self._writes_mask(address):
+                return WriteRequest.of_bit(address.address, wire_bit(address), bool(data[0]))
+            tears = self._client.tears
             word, _ = await self._client.read(ReadRequest(address.table, address.address, 1), first=True)
             if isinstance(word, ModbusException):
                 return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: the word around the bit was refused: {word}", word.quality)
             await self._client.settle()
-            if not self._is_in_order():
+            if not self._is_in_order() or self._client.tears != tears:
                 reason = "the word around the bit may be another, the line being in disorder: try again when the tags are Good"
                 return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {reason}", Quality.BAD_NOT_CONNECTED)
-            mask = 1 << (address.bit or 0)
+            mask = 1 << wire_bit(address)
             changed = int.from_bytes(word, "big") & ~mask | (mask if data[0] else 0)
             return WriteRequest.of(address.table, address.address, changed.to_bytes(2, "big"), self._device.writes)
         except ValueError as error:
@@ -96,7 +129,7 @@ class ModbusWriter:
             attempt.is_taken()
             return None
         if answer.leaves_outcome_open:
-            return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {answer}", answer.quality)
+            return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: the device answered {answer}", answer.quality)
         return WriteOutcome(WriteStatus.REJECTED, f"the device refused it: {answer}", answer.quality)
 
     async def _read_back(self, point: Point, value: CommandValue) -> WriteOutcome:
@@ -111,6 +144,7 @@ class ModbusWriter:
     async def _read_back_once(self, point: Point, value: CommandValue) -> WriteOutcome:
         address = point.address
         block = Block(address.table, address.address, address.length, (point,))
+        tears = self._client.tears
         try:
             answer, _ = await self._client.read(ReadRequest(block.table, block.address, block.count), first=True)
         except (DeviceUnreachable, DeviceProtocolError) as error:
@@ -118,7 +152,7 @@ class ModbusWriter:
         if isinstance(answer, ModbusException):
             return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and refused to be read back: {answer}", answer.quality)
         await self._client.settle()
-        if not self._is_in_order():
+        if not self._is_in_order() or self._client.tears != tears:
             return WriteOutcome(WriteStatus.ACCEPTED, "the device took it, and the line was in disorder when it was read back", Quality.BAD_COMMUNICATION_ERROR)
         decoder = BlockDecoder(block)
         read: CommandValue

@@ -3,19 +3,20 @@
 Rules:
 
 1. A node is visited once, whatever the number of ways to it: address spaces have circles.
-2. Everything is asked in calls that the server takes; a Browse that was not answered whole is gone on with until it is.
-3. What no tag can be made of is told too, with the reason.
+2. Everything is asked in calls that the server takes, and to its end (``drivers.opcua.branches``).
+3. What no tag can be made of is told too, with the reason, and so is a branch that the server refuses to show: nothing is left out without a word.
 """
 
 import math
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from asyncua import ua
 
+from drivers.opcua.branches import Branch, Branches, NodeKey
 from drivers.opcua.connection import Connection
-from drivers.opcua.link_errors import speaking_of
 from drivers.opcua.node_directory import NodeDirectory
 from drivers.opcua.node_id import text_of
 from drivers.opcua.node_types import NodeTypes
@@ -26,13 +27,13 @@ from plant.tag import DataType
 
 _AT_ONCE: Final = 500
 """Nodes whose children are asked for together."""
-_HAS_PROPERTY: Final = ua.ObjectIds.HasProperty
 _SERVER: Final = ua.NodeId(ua.Int32(ua.ObjectIds.Server))
 _OBJECTS: Final = ua.NodeId(ua.Int32(ua.ObjectIds.ObjectsFolder))
 _CURRENT_READ, _CURRENT_WRITE = 1, 2
 _SCALAR: Final = -1
 _ATTRIBUTES: Final = (ua.AttributeIds.DataType, ua.AttributeIds.ValueRank, ua.AttributeIds.UserAccessLevel, ua.AttributeIds.Description)
 _PROPERTIES: Final = ("EngineeringUnits", "EURange")
+_NO_PROPERTIES: Final[Mapping[str, ua.NodeId]] = {}
 _TAG_TYPE: Final = {
     ua.ObjectIds.Boolean: DataType.BOOLEAN,
     ua.ObjectIds.SByte: DataType.INT16,
@@ -59,7 +60,8 @@ class Variable:
     """A variable of a server.
 
     ``path`` are the browse names from where the walk began; ``node`` is as in a site's opcua.csv, ``None`` where its namespace has no URI. ``data_type`` is
-    ``None``, and ``reason`` says why, where no tag can be made of it. ``eu_range`` in ``engineering_unit``, as the server has them.
+    ``None``, and ``reason`` says why, where no tag can be made of it. ``eu_range`` in ``engineering_unit``, as the server has them. ``is_branch``: no variable
+    but a node below which there may be some that the server did not tell of.
     """
 
     path: tuple[str, ...]
@@ -70,6 +72,7 @@ class Variable:
     engineering_unit: str = ""
     eu_range: tuple[float, float] | None = None
     is_writable: bool = False
+    is_branch: bool = False
 
 
 @dataclass(slots=True)
@@ -79,7 +82,7 @@ class _Found:
     node: ua.NodeId
     path: tuple[str, ...]
     is_variable: bool
-    properties: dict[str, ua.NodeId]
+    properties: Mapping[str, ua.NodeId] = field(default_factory=lambda: _NO_PROPERTIES)
 
 
 class Browser:
@@ -90,6 +93,8 @@ class Browser:
         self._limits = OperationLimits()
         self._directory = NodeDirectory(connection)
         self._types = NodeTypes(connection, self._limits)
+        self._branches = Branches(connection, self._limits)
+        self._known: set[NodeKey] = set()
         self.seen = 0
 
     async def variables(self, start: str | None = None) -> AsyncGenerator[Sequence[Variable], None]:
@@ -104,42 +109,36 @@ class Browser:
         first = _OBJECTS if start is None else self._directory.node(start)
         if isinstance(first, Quality):
             raise DeviceUnreachable(f"the server has no node {start} ({first.symbol})")
-        known = {first} if start is not None else {first, _SERVER}
-        waiting = [_Found(first, (), is_variable=False, properties={})]
+        self._known = {_key(first)} if start is not None else {_key(first), _key(_SERVER)}
+        waiting = deque([_Found(first, (), is_variable=False)])
         while waiting:
-            part, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
-            for found, references in zip(part, await self._children([found.node for found in part]), strict=True):
-                for reference in references:
-                    child = ua.NodeId(reference.NodeId.Identifier, reference.NodeId.NamespaceIndex)
-                    name = reference.BrowseName.Name or ""
-                    if reference.ReferenceTypeId.Identifier == _HAS_PROPERTY and reference.ReferenceTypeId.NamespaceIndex == 0:
-                        found.properties[name] = child
-                    elif child not in known and not getattr(reference.NodeId, "ServerIndex", 0):
-                        known.add(child)
-                        waiting.append(_Found(child, (*found.path, name), reference.NodeClass == ua.NodeClass.Variable, {}))
+            part = [waiting.popleft() for _ in range(min(_AT_ONCE, len(waiting)))]
+            branches = await self._branches.below([found.node for found in part])
+            refused: list[Variable] = []
+            for found, branch in zip(part, branches, strict=True):
+                waiting.extend(self._new(found, branch))
+                if branch.refusal is not None and not found.path:
+                    raise DeviceUnreachable(f"the server refuses to show what is below {start or 'Objects'}: {branch.refusal}")
+                if branch.refusal is not None:
+                    refused.append(self._refused(found, branch.refusal))
             self.seen += len(part)
             variables = [found for found in part if found.is_variable]
-            if variables:
-                yield await self._described(variables)
+            if variables or refused:
+                yield [*(await self._described(variables) if variables else ()), *refused]
 
-    async def _children(self, nodes: Sequence[ua.NodeId]) -> Sequence[Sequence[ua.ReferenceDescription]]:
-        results = await self._limits.browse.run("a browse", [_children_of(node) for node in nodes], self._browse)
-        children = [list(result.References or []) for result in results]
-        rest = {place: result.ContinuationPoint for place, result in enumerate(results) if result.ContinuationPoint}
-        while rest:
-            with speaking_of("the rest of a browse"):
-                parameters = ua.BrowseNextParameters(ReleaseContinuationPoints=False, ContinuationPoints=list(rest.values()))
-                results = await self._connection.services.browse_next(parameters)
-            following: dict[int, bytes] = {}
-            for place, result in zip(rest, results, strict=True):
-                children[place] += result.References or []
-                if result.ContinuationPoint and result.References:
-                    following[place] = result.ContinuationPoint
-            rest = following
-        return children
+    def _new(self, found: _Found, branch: Branch) -> Iterator[_Found]:
+        """The children that were not met on another way, but for the properties, which ``found`` gets."""
+        properties = {child.name: child.node for child in branch.children if child.is_property and child.name in _PROPERTIES}
+        if properties:
+            found.properties = properties
+        for child in branch.children:
+            if not child.is_property and child.key not in self._known:
+                self._known.add(child.key)
+                yield _Found(child.node, (*found.path, child.name), child.is_variable)
 
-    async def _browse(self, asked: list[ua.BrowseDescription]) -> list[ua.BrowseResult]:
-        return await self._connection.services.browse(ua.BrowseParameters(NodesToBrowse=asked))
+    def _refused(self, found: _Found, refusal: str) -> Variable:
+        reason = f"the server refuses to show what is below it ({refusal}): variables may be missing"
+        return Variable(found.path, text_of(found.node, self._directory.namespaces), None, reason, is_branch=True)
 
     async def _described(self, found: Sequence[_Found]) -> Sequence[Variable]:
         asked: list[ua.ReadValueId] = []
@@ -190,15 +189,8 @@ def _tag_type(base: int | None, fact: Mapping[str, Any]) -> tuple[DataType | Non
     return _TAG_TYPE[base], ""
 
 
-def _children_of(node: ua.NodeId) -> ua.BrowseDescription:
-    return ua.BrowseDescription(
-        NodeId=node,
-        BrowseDirection=ua.BrowseDirection.Forward,
-        ReferenceTypeId=ua.NodeId(ua.Int32(ua.ObjectIds.HierarchicalReferences)),
-        IncludeSubtypes=True,
-        NodeClassMask=ua.NodeClass.Object | ua.NodeClass.Variable,
-        ResultMask=ua.BrowseResultMask.ReferenceTypeInfo | ua.BrowseResultMask.NodeClass | ua.BrowseResultMask.BrowseName,
-    )
+def _key(node: ua.NodeId) -> NodeKey:
+    return node.NamespaceIndex, node.Identifier
 
 
 def _value(answer: ua.DataValue) -> Any:

@@ -6,9 +6,11 @@ takes a server that is busy for a second for lost, keeps requests back to send t
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from asyncua import Client, ua
 from asyncua.client.ua_client import UaClientState
@@ -18,9 +20,11 @@ from asyncua.ua.ua_binary import struct_from_binary
 
 from drivers.abort import abort
 from drivers.metrics import DriverMetrics
+from drivers.opcua.connect_socket import connect_socket
 from drivers.opcua.decoder_bounds import bound_answers, bound_decoder
-from drivers.opcua.link_errors import speaking_of
+from drivers.opcua.link_errors import RAISED, result_of, speaking_of
 from drivers.opcua.security import Pki, SessionProof, SessionSecurity
+from drivers.resolving import addresses_of
 from plant.device import OpcuaDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 
@@ -73,6 +77,8 @@ class Connection:
             DeviceUnreachable, DeviceProtocolError
         """
         bound_decoder()
+        deadline = asyncio.get_running_loop().time() + device.timeout
+        addresses = await addresses_of(urlsplit(device.endpoint).hostname or "", device.timeout)
         client = Client(device.endpoint, timeout=device.timeout)
         client.name = client.description = "Monazite gateway"
         client.application_uri = "urn:monazite:gateway"
@@ -81,16 +87,19 @@ class Connection:
         connection = cls(device, client, SessionSecurity(device, client, pki, metrics))
         try:
             with speaking_of("the request to connect"):
-                async with asyncio.timeout(device.timeout):
-                    await connection._connect(resume)
+                async with asyncio.timeout_at(deadline):
+                    await connection._connect(addresses, resume)
         except BaseException:
             connection.drop()
             raise
+        connection._security.is_complete()
+        if metrics is not None:
+            connection._count_requests(metrics)
         return connection
 
-    async def _connect(self, resume: Callable[[], SessionIdentity | None] | None) -> None:
-        await self._security.prepare()
-        await self._client.connect_socket()
+    async def _connect(self, addresses: Sequence[str], resume: Callable[[], SessionIdentity | None] | None) -> None:
+        await self._security.prepare(addresses)
+        await connect_socket(self._client, addresses)
         await self._client.send_hello()
         bound_answers(self._client, chunks=_MOST_CHUNKS, size=_LARGEST_ANSWER)
         await self._security.open_channel()
@@ -115,6 +124,27 @@ class Connection:
             return False
         self.is_resumed = True
         return True
+
+    def _count_requests(self, metrics: DriverMetrics) -> None:
+        """Counts and times every request of the session, whoever makes it, but those to publish: they are answered when there is something to tell."""
+        protocol = self._client.uaclient.protocol
+        if protocol is None:
+            return  # the server closed the connection just now
+        send = protocol.send_request
+
+        async def counted(request: Any, *how: Any) -> Buffer:
+            if isinstance(request, ua.PublishRequest):
+                return await send(request, *how)
+            begun = time.perf_counter()
+            try:
+                body = await send(request, *how)
+            except RAISED as error:
+                metrics.polled(result_of(error), time.perf_counter() - begun)
+                raise
+            metrics.polled("answered", time.perf_counter() - begun)
+            return body
+
+        protocol.send_request = counted  # type: ignore[method-assign, assignment]  # as the session calls it: with its options in order
 
     @property
     def identity(self) -> SessionIdentity | None:

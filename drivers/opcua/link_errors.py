@@ -16,14 +16,19 @@ _log = logging.getLogger(__name__)
 _UNREADABLE: Final = (struct.error, ValueError, LookupError, ArithmeticError, RecursionError)
 """What the library's decoder raises over bytes that are no message: it checks few of them before it uses them."""
 
+_UNREADABLE_OR_OURS: Final = (TypeError, AttributeError, AssertionError)
+"""What it raises over bytes that are no message; so would a fault of ours."""
+RAISED: Final = (OSError, ua.UaError, *_UNREADABLE, *_UNREADABLE_OR_OURS)
+"""All that a request may raise; a time-out is an OSError."""
 
-def result_of(error: DeviceUnreachable | DeviceProtocolError) -> str:
-    """The ``result`` label of a request that ended in an error raised by ``speaking_of``."""
-    if isinstance(error, DeviceProtocolError):
-        return "unreadable"
-    if isinstance(error.__cause__, ua.UaStatusCodeError):
+
+def result_of(error: Exception) -> str:
+    """The ``result`` label of a request that ended in an error of the library's."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, ua.UaStatusCodeError):
         return "refused"
-    return "timeout" if isinstance(error.__cause__, TimeoutError) else "disconnected"
+    return "disconnected" if isinstance(error, OSError) else "unreadable"
 
 
 @contextmanager
@@ -42,8 +47,7 @@ def speaking_of(exchange: str) -> Iterator[None]:
         raise DeviceUnreachable(f"no connection for {exchange}: {error}") from error
     except ua.UaStatusCodeError as error:
         raise DeviceUnreachable(f"the server refused {exchange}: {quality_name(stored_form(error.code))}") from error
-    except (TypeError, AttributeError, AssertionError) as error:
-        # The library's decoder raises these over bytes that are no message; so would a fault of ours, which is why the log has the traceback.
+    except _UNREADABLE_OR_OURS as error:  # which is why the log has the traceback
         _log.warning("the server's answer to %s cannot be read", exchange, exc_info=True)
         raise DeviceProtocolError(f"the server's answer to {exchange} cannot be read: {error}") from error
     except (ua.UaError, *_UNREADABLE) as error:

@@ -12,7 +12,6 @@ from typing import Final
 from asyncua import ua
 from asyncua.ua.uaprotocol_auto import Argument
 
-from drivers.metrics import DriverMetrics
 from drivers.opcua.connection import Connection
 from drivers.opcua.link_errors import speaking_of
 from drivers.opcua.sent_once import refusal_of, sent_once, unreadable
@@ -28,9 +27,8 @@ _INPUT_ARGUMENTS: Final = ua.QualifiedName("InputArguments", 0)
 class MethodCaller:
     """The arguments of a method are read before each call: a program that is loaded anew may have changed them."""
 
-    def __init__(self, connection: Connection, metrics: DriverMetrics) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._metrics = metrics
 
     async def call(self, owner: ua.NodeId, method: ua.NodeId, value: CommandValue, attempt: WriteAttempt) -> WriteOutcome:
         """Never raises for the link's sake."""
@@ -44,7 +42,7 @@ class MethodCaller:
             return WriteOutcome(WriteStatus.NOT_SENT, "nothing was called: the connection is closed", Quality.BAD_NOT_CONNECTED)
         request = ua.CallMethodRequest(ObjectId=owner, MethodId=method, InputArguments=list(arguments))
         attempt.leaves()
-        results = await sent_once(self._connection, self._metrics, "the call", lambda: self._connection.services.call([request]))
+        results = await sent_once(self._connection, "the call", lambda: self._connection.services.call([request]))
         if isinstance(results, WriteOutcome):
             return results
         if len(results) != 1:

@@ -3,7 +3,7 @@
 Rules:
 
 1. A queue takes every change that the source can make between two publish responses, and an equal value with a new source time is a change.
-2. A refused item costs its own tag only, and is tried again and again: a PLC that is being loaded refuses what it has.
+2. A refused item costs its own tag only, and is tried again and again, ever more seldom: a PLC that is being loaded refuses what it has.
 3. A filter that is refused is made simpler: no deadband, then none at all. A server that has no place for an item in one subscription is asked for another
    subscription; the tags for which there is no place at all are ``unwatched``, and are to be read instead.
 """
@@ -30,7 +30,8 @@ from plant.tag import Tag
 _log = logging.getLogger(__name__)
 
 RETRY: Final = 30.0
-"""Seconds from one try of the refused items to the next."""
+LONGEST_RETRY: Final = 600.0
+"""Seconds from one try of the refused items to the next: the first wait of a session, and of items that are fewer than before, and what doubling ends at."""
 
 _SMALLEST_QUEUE: Final = 256
 _MARGIN: Final = 10
@@ -91,6 +92,7 @@ class MonitoredItems:
         self._subscriptions = subscriptions
         self.watched = watched or Watched({handle: None for handle, tag in enumerate(tags) if tag.has_value})
         self.watched.refused = dict.fromkeys(self.watched.refused)  # the loss of the link was told since, and each refusal is news again
+        self._wait = RETRY
         self.next_try = math.inf
         """When refused items are due again, in the time of the event loop; infinite where there are none."""
         self.are_being_made = False
@@ -144,9 +146,12 @@ class MonitoredItems:
 
     def _settle(self, answers: Mapping[int, int]) -> Mapping[int, int]:
         news = {handle: quality for handle, quality in answers.items() if quality < 0 and quality != self.watched.refused[handle]}
+        before = len(self.watched.refused)
         self.watched.refused = {handle: quality for handle, quality in answers.items() if quality < 0}
         self.are_being_made = False
-        self.next_try = asyncio.get_running_loop().time() + RETRY if self.watched.refused else math.inf
+        self._wait = RETRY if len(self.watched.refused) < before else self._wait
+        self.next_try = asyncio.get_running_loop().time() + self._wait if self.watched.refused else math.inf
+        self._wait = min(2 * self._wait, LONGEST_RETRY)
         return news
 
     async def _mistakes(self) -> dict[int, int]:

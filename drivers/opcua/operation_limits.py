@@ -82,7 +82,10 @@ class OperationLimits:
         self.read = CallSize()
         self.monitored_items = CallSize()
         self.browse = CallSize()
+        self.browse_points = CallSize()
+        """Nodes whose browse may be answered in part at a time."""
         self.history = CallSize(10)
+        """Nodes of one call, each of which may be answered in part."""
 
     async def learn(self, connection: Connection) -> None:
         """Reads what the server says of its limits.
@@ -95,6 +98,8 @@ class OperationLimits:
             ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall: self.monitored_items,
             ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse: self.browse,
             ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData: self.history,
+            ua.ObjectIds.Server_ServerCapabilities_MaxHistoryContinuationPoints: self.history,
+            ua.ObjectIds.Server_ServerCapabilities_MaxBrowseContinuationPoints: self.browse_points,
         }
         places = [ua.ReadValueId(NodeId=ua.NodeId(ua.Int32(node)), AttributeId=ua.AttributeIds.Value) for node in sizes]
         answers = await self.read.run("a read of its limits", places, connection.read_places)

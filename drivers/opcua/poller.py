@@ -5,13 +5,16 @@ Rules:
 1. A scan class is due at ``start + k * period``. A scan that comes late is done once; the ones it covered are skipped and counted, never caught up.
 2. A value that was read before, with the same time and status, is no new sample. A server's own time is that of the answer: it counts only where the
    source has none.
+3. A class whose scans are late again and again is overloaded (``drivers.lateness``); a tag that the server will not read is refused.
 """
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
 
 from asyncua import ua
 
+from drivers.lateness import Lateness
 from drivers.metrics import DriverMetrics
 from drivers.opcua.connection import Connection
 from drivers.opcua.date_time import NO_TIME
@@ -20,6 +23,18 @@ from drivers.opcua.node_directory import NodeDirectory
 from drivers.opcua.operation_limits import OperationLimits
 from plant.quality import Quality
 from plant.tag import Tag
+
+_REFUSED: Final = {
+    ua.StatusCodes.BadNodeIdUnknown,
+    ua.StatusCodes.BadNodeIdInvalid,
+    ua.StatusCodes.BadAttributeIdInvalid,
+    ua.StatusCodes.BadNotReadable,
+    ua.StatusCodes.BadUserAccessDenied,
+    ua.StatusCodes.BadIndexRangeInvalid,
+    ua.StatusCodes.BadIndexRangeNoData,
+    ua.StatusCodes.BadSecurityModeInsufficient,
+}
+"""What is wrong with the request and not with the value. Source: OPC UA Part 4, 5.10.2.4."""
 
 
 class Poller:
@@ -44,12 +59,24 @@ class Poller:
         self._clock = clock
         self._classes: dict[float, list[int]] = {}
         self._due: dict[float, float] = {}
+        self._lateness: dict[float, Lateness] = {}
         self._last: dict[int, tuple[int, ua.StatusCode | None, object]] = {}
+        self._refused: set[int] = set()
 
     @property
     def next_scan(self) -> float:
         """When the next scan is due; infinite where nothing is to be read."""
         return min(self._due.values(), default=math.inf)
+
+    @property
+    def refused(self) -> int:
+        """Tags that the server did not read when they were last due."""
+        return len(self._refused)
+
+    @property
+    def overloaded(self) -> Sequence[float]:
+        """The periods, in seconds, that the server does not keep up with."""
+        return [period for period, lateness in self._lateness.items() if lateness.is_overloaded]
 
     def take_over(self, handles: Collection[int], now: float) -> None:
         """These tags, and no others, are read from ``now`` on."""
@@ -59,6 +86,8 @@ class Poller:
             sampling = self._directory.address(tag).sampling_interval
             self._classes.setdefault((tag.scan_ms if sampling is None else max(sampling, 10.0)) / 1000, []).append(handle)
         self._due = {period: self._due.get(period, now) for period in self._classes}
+        self._lateness = {period: self._lateness.get(period) or Lateness() for period in self._classes}
+        self._refused &= set(handles)
 
     async def scan(self, now: float) -> Decoded:
         """What is due at ``now``, read.
@@ -72,9 +101,13 @@ class Poller:
                 late = int((now - due) // period)
                 if late:
                     self._metrics.overran(late)
+                self._lateness[period].note(late > 0)
                 self._due[period] = due + (late + 1) * period
                 handles += self._classes[period]
+        self._metrics.overloaded(bool(self.overloaded))
         answers = await self.read(handles)
+        self._refused.difference_update(answers)
+        self._refused.update(handle for handle, value in answers.items() if value.StatusCode is not None and value.StatusCode.value in _REFUSED)
         read = {handle: (sample_time(value, NO_TIME), value.StatusCode, _comparable(value.Value)) for handle, value in answers.items()}
         news = {handle: answers[handle] for handle, sample in read.items() if self._last.get(handle) != sample}
         self._last |= read

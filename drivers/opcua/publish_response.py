@@ -9,7 +9,7 @@ from asyncua import ua
 
 from drivers.opcua.binary_reader import DIAGNOSTIC_INFO, EXTENSION_OBJECT, STRING, BinaryReader, UnreadableResponse
 from drivers.opcua.date_time import time_of
-from drivers.opcua.decode import Decoded, HandleTable, decode_columns
+from drivers.opcua.decode import Decoded, HandleTable, decode, decode_columns
 from drivers.opcua.item_columns import ItemColumns, read_items
 
 _PUBLISH_RESPONSE: Final = 829
@@ -31,7 +31,7 @@ class NotificationMessage:
     bears_data: bool
     ended: int | None
     """StatusCode, all 32 bits, of the last status change in the message: why the subscription ended. What came with it is in ``items`` nevertheless."""
-    items: ItemColumns
+    items: ItemColumns | Sequence[ua.MonitoredItemNotification]
     """Of all data changes in the message. Events are passed over."""
 
 
@@ -69,7 +69,8 @@ def read_republish_response(body: bytes) -> NotificationMessage:
 
 def decode_notifications(message: NotificationMessage, table: HandleTable, received: int) -> Decoded:
     """Samples in the order of the message. ``received`` is UTC microseconds."""
-    return decode_columns(message.items, table, received)
+    items = message.items
+    return decode_columns(items, table, received) if isinstance(items, ItemColumns) else decode(items, table, received)
 
 
 def _read_header(reader: BinaryReader, wanted: int) -> None:

@@ -7,15 +7,13 @@ Rules:
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from asyncua import ua
 
-from drivers.metrics import DriverMetrics
 from drivers.opcua.connection import Connection
-from drivers.opcua.link_errors import result_of, speaking_of
+from drivers.opcua.link_errors import speaking_of
 from drivers.session import WriteOutcome, WriteStatus
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality, is_bad, quality_name, stored_form
@@ -25,9 +23,8 @@ _UNDECIDED: Final = {Quality.BAD_TIMEOUT, Quality.BAD_REQUEST_TIMEOUT, Quality.B
 Answer = TypeVar("Answer")
 
 
-async def sent_once(connection: Connection, metrics: DriverMetrics, what: str, send: Callable[[], Awaitable[Answer]]) -> Answer | WriteOutcome:
+async def sent_once(connection: Connection, what: str, send: Callable[[], Awaitable[Answer]]) -> Answer | WriteOutcome:
     """The server's answer to ``send``, or the outcome where there is none or the whole service was refused."""
-    begun = time.perf_counter()
     try:
         with speaking_of(what):
             answer = await send()
@@ -35,14 +32,12 @@ async def sent_once(connection: Connection, metrics: DriverMetrics, what: str, s
         connection.drop()
         raise
     except (DeviceUnreachable, DeviceProtocolError) as error:
-        metrics.polled(result_of(error), time.perf_counter() - begun)
         refusal = error.__cause__
         # A code of the channel is raised in every request that waits, and says nothing of this one.
         if not isinstance(refusal, ua.UaStatusCodeError) or not connection.is_open:
             connection.drop()
             return WriteOutcome(WriteStatus.UNKNOWN, f"{error}: it may have been done", Quality.BAD_TIMEOUT)
         return refusal_of(stored_form(refusal.code), what) or unreadable(what)
-    metrics.polled("answered", time.perf_counter() - begun)
     return answer
 
 

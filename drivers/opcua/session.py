@@ -72,8 +72,8 @@ class OpcuaSession:
         self._table = HandleTable.of(tags)
         self._limits = OperationLimits()
         self._directory = NodeDirectory(connection)
-        self._writer = Writer(connection, self._directory, metrics)
-        self._subscriptions = Subscriptions(connection, device.publishing_interval, self._table, metrics, clock)
+        self._writer = Writer(connection, self._directory)
+        self._subscriptions = Subscriptions(connection, device, self._table, metrics, clock)
         types = NodeTypes(connection, self._limits)
         watched = None if left is None else left.watched
         self._items = MonitoredItems(connection, self._limits, self._directory, types, tags, self._subscriptions, watched)
@@ -109,7 +109,11 @@ class OpcuaSession:
 
     @property
     def trouble(self) -> str | None:
-        refused = self._items.refused
+        slow = self._poller.overloaded
+        if slow:
+            periods = " and ".join(f"{period:g} s" for period in slow)
+            return f"overloaded: most of the last scans every {periods} were late; ask for fewer tags, or less often"
+        refused = self._items.refused + self._poller.refused
         return None if refused == 0 else f"the server refuses {refused} of its {len(self._table.tag_id)} tags: their quality says why"
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
@@ -125,6 +129,7 @@ class OpcuaSession:
                     yield batch
             self._items.next_try = clock()
             if not self._has_values:
+                await self._directory.refresh()  # so that a command finds its node
                 yield SampleBatch.empty()  # the server answers, though no tag will ever say so
             while True:
                 if clock() >= self._items.next_try:

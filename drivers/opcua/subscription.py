@@ -21,10 +21,12 @@ from typing import Final
 from asyncua import ua
 
 from drivers.metrics import DriverMetrics
+from drivers.opcua import library_response, publish_response
 from drivers.opcua.connection import Connection
 from drivers.opcua.decode import Decoded, HandleTable
 from drivers.opcua.link_errors import speaking_of
-from drivers.opcua.publish_response import NotificationMessage, decode_notifications, read_publish_response, read_republish_response
+from drivers.opcua.publish_response import NotificationMessage, decode_notifications
+from plant.device import Decoder, OpcuaDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import quality_name, stored_form
 
@@ -93,9 +95,10 @@ class Subscription:
 class Subscriptions:
     """The subscriptions of one session, whose responses are taken one by one. ``clock`` gives UTC microseconds."""
 
-    def __init__(self, connection: Connection, publishing_interval: float, table: HandleTable, metrics: DriverMetrics, clock: Callable[[], int]) -> None:
+    def __init__(self, connection: Connection, device: OpcuaDevice, table: HandleTable, metrics: DriverMetrics, clock: Callable[[], int]) -> None:
         self._connection = connection
-        self._asked_interval = publishing_interval
+        self._asked_interval = device.publishing_interval
+        self._read = library_response if device.decoder is Decoder.LIBRARY else publish_response
         self._table = table
         self._metrics = metrics
         self._clock = clock
@@ -211,7 +214,7 @@ class Subscriptions:
     async def _take(self, request: asyncio.Task[bytes]) -> Sequence[Decoded]:
         with speaking_of("a publish request"):
             try:
-                response = read_publish_response(request.result())
+                response = self._read.read_publish_response(request.result())
             except ua.uaerrors.BadTooManyPublishRequests:
                 if not self._requests:
                     raise
@@ -247,7 +250,7 @@ class Subscriptions:
         another, instead of a refusal."""
         with speaking_of("a request to send a notification again"):
             try:
-                message = read_republish_response(await self._connection.republish(subscription.granted.SubscriptionId, number))
+                message = self._read.read_republish_response(await self._connection.republish(subscription.granted.SubscriptionId, number))
             except (ua.uaerrors.BadMessageNotAvailable, ua.uaerrors.BadServiceUnsupported, ua.uaerrors.BadNotImplemented):
                 return None
         return message if message.bears_data and message.sequence_number == number else None

@@ -8,7 +8,6 @@ import time
 
 from asyncua import ua
 
-from drivers.metrics import DriverMetrics
 from drivers.opcua.connection import Connection
 from drivers.opcua.decode import number_of, text_of
 from drivers.opcua.link_errors import speaking_of
@@ -26,12 +25,11 @@ from plant.tag import Tag
 class Writer:
     """Writes to the nodes of a device. The type of a node is read at its first write, and again after the server called it wrong."""
 
-    def __init__(self, connection: Connection, directory: NodeDirectory, metrics: DriverMetrics) -> None:
+    def __init__(self, connection: Connection, directory: NodeDirectory) -> None:
         self._connection = connection
         self._directory = directory
-        self._metrics = metrics
         self._types: dict[int, ua.VariantType] = {}
-        self._caller = MethodCaller(connection, metrics)
+        self._caller = MethodCaller(connection)
 
     async def write(self, tag: Tag, value: CommandValue, attempt: WriteAttempt) -> WriteOutcome:
         """Never raises for the link's sake; each exchange is answered within the device's time-out."""
@@ -83,9 +81,7 @@ class Writer:
         # Many servers refuse a write that bears a status or a time: BadWriteNotSupported.
         request = ua.WriteValue(NodeId=place.NodeId, AttributeId=place.AttributeId, IndexRange=place.IndexRange, Value=ua.DataValue(variant, StatusCode=None))
         attempt.leaves()
-        sent = await sent_once(
-            self._connection, self._metrics, "the write", lambda: self._connection.services.write(ua.WriteParameters(NodesToWrite=[request]))
-        )
+        sent = await sent_once(self._connection, "the write", lambda: self._connection.services.write(ua.WriteParameters(NodesToWrite=[request])))
         if isinstance(sent, WriteOutcome):
             return sent
         return refusal_of(stored_form(sent[0].value), "the write") if len(sent) == 1 else unreadable("the write")

@@ -16,6 +16,7 @@ class Step(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     FAILED = "failed"
+    ACCEPTED = "accepted"
     UNKNOWN = "unknown"
 
 
@@ -28,6 +29,7 @@ NEXT: Final = {
     (CommandState.EXECUTING, Step.REJECTED): CommandState.REJECTED,
     (CommandState.EXECUTING, Step.EXPIRED): CommandState.EXPIRED,
     (CommandState.EXECUTING, Step.FAILED): CommandState.FAILED,
+    (CommandState.EXECUTING, Step.ACCEPTED): CommandState.ACCEPTED,
     (CommandState.EXECUTING, Step.UNKNOWN): CommandState.UNKNOWN,
 }
 

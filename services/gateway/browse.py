@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +12,15 @@ from plant.device import OpcuaDevice
 __all__ = ["Variable", "browse"]
 
 _TOLD_EVERY: Final = 1.0
+_PATIENCE: Final = 15.0
+"""Seconds for an answer: of thousands of calls none may be late, and nothing in the plant waits for them."""
 
 
 async def browse(
     device: OpcuaDevice, pki_folder: Path, start: str | None, included: Sequence[str], excluded: Sequence[str], tell: Callable[[int, int], None]
 ) -> Sequence[Variable]:
-    """The variables of a server below ``start`` whose path the patterns choose (``drivers.opcua.PathPatterns``), by path and then by node.
+    """The variables of a server below ``start`` whose path the patterns choose (``drivers.opcua.PathPatterns``), by path and then by node. Branches that the
+    server refuses to show are told whatever the patterns are: nobody knows what is below them.
 
     ``tell`` hears about once a second how many nodes were seen, and variables chosen, so far.
 
@@ -24,14 +28,14 @@ async def browse(
         DeviceUnreachable, DeviceProtocolError
     """
     patterns = PathPatterns(included, excluded)
-    connection = await Connection.open(device, Pki(pki_folder))
+    connection = await Connection.open(replace(device, timeout=max(device.timeout, _PATIENCE)), Pki(pki_folder))
     chosen: list[Variable] = []
     try:
         browser = Browser(connection)
         clock = asyncio.get_running_loop().time
         told = clock()
         async for variables in browser.variables(start):
-            chosen += [variable for variable in variables if patterns.choose("/".join(variable.path))]
+            chosen += [variable for variable in variables if variable.is_branch or patterns.choose("/".join(variable.path))]
             if clock() - told >= _TOLD_EVERY:
                 told = clock()
                 tell(browser.seen, len(chosen))

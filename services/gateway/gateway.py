@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from drivers import DeviceLink, DriverMetricFamilies
 from plant import times
-from plant.batch import SampleBatch
+from plant.batch import Batch, SampleBatch
 from plant.device import Device, Expression
 from plant.errors import BusUnavailable
 from plant.event import Event
@@ -25,6 +25,7 @@ from services.gateway.line import Line
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.outbox import Outbox
 from services.gateway.protocols import Protocols
+from services.gateway.read_backs import ReadBacks
 from services.gateway.writes import Writes
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Gateway:
         self._lines: dict[str, Line] = {}
         self._outboxes: dict[str, Outbox] = {}
         self._links: dict[str, DeviceLink[Any]] = {}
+        self._read_backs: dict[str, ReadBacks] = {}
         self._protocols = Protocols(pki_folder)
         self._status_due = asyncio.Event()
         self._calculations = [Calculation(tag, tag.source, site.by_name) for tag in site.tags if isinstance(tag.source, Expression)]
@@ -60,8 +62,15 @@ class Gateway:
         self._outboxes[device.name] = outbox
         self._lines[device.name] = line
         driver_metrics = self._drivers.of(device.protocol, device.name)
-        self._links[device.name] = DeviceLink(
-            device, self._site.tags_on_wire(device.name), self._protocols.opener(device), line.take, self._status_changed, driver_metrics, account=line
+        read_backs = self._read_backs[device.name] = ReadBacks(self._events.tell, lambda: link.status)
+
+        async def publish(batch: Batch) -> None:
+            read_backs.see(batch)
+            await line.take(batch)
+
+        on_wire = self._site.tags_on_wire(device.name)
+        link = self._links[device.name] = DeviceLink(
+            device, on_wire, self._protocols.opener(device), publish, self._status_changed, driver_metrics, account=line
         )
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
@@ -79,7 +88,8 @@ class Gateway:
         for name, device in self._site.devices.items():
             self._add(device, epoch)
             await self._take_over(name)
-            writes = Writes(self._links[name], device.write_within, {tag.name: tag for tag in self._site.tags_on_wire(name)}, self._metrics, self._events.tell)
+            by_name = {tag.name: tag for tag in self._site.tags_on_wire(name)}
+            writes = Writes(self._links[name], device.write_within, by_name, self._metrics, self._events.tell, self._read_backs[name])
             commands.append(writes)
             subscriptions.append(await self._bus.serve(subjects.command(device.area, name), writes.answer))
         ready()

@@ -4,7 +4,8 @@ Rules:
 
 1. A command is executed at most once: its id is remembered, and asking again gets the first answer (or waits for it).
 2. What is expired, not writable or out of range on live state is refused here, whatever was said before.
-3. A write has a deadline; it is never queued until a link comes back, and never sent a second time.
+3. A write has a deadline; it is never queued until a link comes back, and never sent a second time. What its tag shows after one whose end is not known is told
+   (``read_backs``).
 4. What became of a command is an event from here, whoever is left to hear the answer.
 """
 
@@ -22,6 +23,7 @@ from plant.quality import quality_name
 from plant.tag import Tag
 from services.bus.messages import MalformedMessage, decode_command, encode_command_result
 from services.gateway.metrics import GatewayMetrics
+from services.gateway.read_backs import ReadBacks
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ _REMEMBERED: Final = 10_000
 
 _STATE: Final = {
     WriteStatus.CONFIRMED: CommandState.DONE,
-    WriteStatus.ACCEPTED: CommandState.UNKNOWN,
+    WriteStatus.ACCEPTED: CommandState.ACCEPTED,
     WriteStatus.REJECTED: CommandState.REJECTED,
     WriteStatus.NOT_SENT: CommandState.FAILED,
     WriteStatus.UNKNOWN: CommandState.UNKNOWN,
@@ -39,13 +41,22 @@ _STATE: Final = {
 class Writes:
     """Executes the commands of one device's tags over its link."""
 
-    def __init__(self, link: DeviceLink[Any], within: float, by_name: Mapping[str, Tag], metrics: GatewayMetrics, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        link: DeviceLink[Any],
+        within: float,
+        by_name: Mapping[str, Tag],
+        metrics: GatewayMetrics,
+        tell: Callable[[Event], None],
+        read_backs: ReadBacks,
+    ) -> None:
         """``within``: seconds for a write and its read-back."""
         self._link = link
         self._within = within
         self._by_name = by_name
         self._metrics = metrics
         self._tell = tell
+        self._read_backs = read_backs
         self._answers: OrderedDict[str, asyncio.Task[CommandResult]] = OrderedDict()
 
     async def answer(self, request: bytes) -> bytes:
@@ -85,7 +96,10 @@ class Writes:
         refusal = check(command, tag, now)
         if refusal is not None:
             return CommandResult(command.id, refusal.state, refusal.detail, now)
+        self._read_backs.give_up(tag.id, "another command was given for the tag")
         outcome = await self._link.write(tag, command.value, min(self._within, (command.expires - now) / times.MICROSECONDS))
+        if outcome.status is WriteStatus.UNKNOWN and tag.has_value:
+            self._read_backs.expect(tag.id, command, now)
         return CommandResult(command.id, _STATE[outcome.status], _detail(outcome), times.now(), outcome.read_back)
 
 

@@ -1,6 +1,6 @@
 """A Modbus server that meets each request as a script says, tens of thousands of them, and keeps nothing but counts.
 
-Two registers are read at a time: the first says whose they are, the second which request they answer.
+Two registers are read at a time: the first says whose they are, the second which request they answer. Where more are read, or one, each says whose it is.
 """
 
 import asyncio
@@ -35,6 +35,7 @@ class Asked:
     transaction: int
     unit: int
     address: int
+    count: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,11 @@ class ScriptedModbusServer:
     def frame_of(self, asked: Asked, first: int | None = None) -> bytes:
         """The answer to ``asked``; with ``first`` in the place of its first register."""
         registers = IDENTITY.registers if asked.address == IDENTITY.address else (1000 + asked.address, asked.number & 0xFFFF)
-        pdu = struct.pack(">BBHH", 3, 4, registers[0] if first is None else first, registers[1])
+        if asked.count != 2:
+            registers = tuple(range(1000 + asked.address, 1000 + asked.address + asked.count))
+        if first is not None:
+            registers = (first, *registers[1:])
+        pdu = struct.pack(f">BB{len(registers)}H", 3, 2 * len(registers), *registers)
         if self.framing is Framing.TCP:
             return _MBAP.pack(asked.transaction, 0, len(pdu) + 1, asked.unit) + pdu
         body = bytes([asked.unit]) + pdu
@@ -75,8 +80,9 @@ class ScriptedModbusServer:
         size = _TCP_REQUEST if self.framing is Framing.TCP else _RTU_REQUEST
         while len(received) >= size:
             request, received = received[:size], received[size:]
-            unit, address = (request[6], request[8:10]) if self.framing is Framing.TCP else (request[0], request[2:4])
-            asked = Asked(self.reads, int.from_bytes(request[:2], "big"), unit, int.from_bytes(address, "big"))
+            unit, asked_for = (request[6], request[8:12]) if self.framing is Framing.TCP else (request[0], request[2:6])
+            address, count = struct.unpack(">HH", asked_for)
+            asked = Asked(self.reads, int.from_bytes(request[:2], "big"), unit, address, count)
             self.reads += 1
             reply = self._meet(self, asked)
             if reply.delay:

@@ -21,16 +21,21 @@ from pymodbus.exceptions import ModbusIOException
 from drivers import Backoff, DeviceLink, DriverMetricFamilies
 from drivers.modbus import ModbusDriver
 from plant.batch import Batch
-from plant.device import Framing, ModbusDevice, ModbusLine, Parity, SerialLine, TcpLine
+from plant.device import Encoding, Framing, ModbusAddress, ModbusDevice, ModbusLine, ModbusTable, Parity, SerialLine, TcpLine
 from plant.quality import is_good
 from tests.faults.figures import report, resident_bytes, scaled
 from tests.faults.scripted_modbus import ADDRESSES, IDENTITY, POISON, Asked, Reply, ScriptedModbusServer, tags_of
+from tests.samples import make_tag
 from tests.supervised import supervised
 
 READS = scaled(10_000, 400)
 MALFORMED = {Framing.TCP: scaled(100_000, 2_000), Framing.RTU: scaled(100_000, 800)}
 DEVICES = 4
 SEED = 20_261_125
+TRUNCATED = scaled(5_000, 100)
+TRUNCATED_SHARE = 0.05
+BLOCKS, LONG = 12, 20
+"""Blocks of a scan, registers of each."""
 LATE_SHARE = 0.2
 DOUBLED_SHARE = 0.2
 TIMEOUT = 0.04
@@ -179,6 +184,52 @@ async def test_of_thousands_of_doubled_rtu_answers_none_becomes_the_value_of_ano
     report(f"{doubling.count} of {server.reads} answers came twice, {link.good} Good values")
     assert link.wrong == []
     assert doubling.count > READS * DOUBLED_SHARE / 2
+
+
+class Truncation:
+    """One of twenty answers lacks its end, and the device goes on with the next as if nothing had been."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random(SEED)
+        self.count = 0
+
+    def meet(self, server: ScriptedModbusServer, asked: Asked) -> Reply:
+        frame = server.frame_of(asked)
+        if self._chance.random() >= TRUNCATED_SHARE:
+            return Reply(frame)
+        self.count += 1
+        return Reply(frame[: -self._chance.randrange(1, len(frame))])
+
+
+@pytest.mark.parametrize("window", [1, 4, 16])
+async def test_of_many_truncated_answers_within_a_window_none_lends_another_its_bytes(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first bytes of what follows stand where the last registers of the answer should: well-formed, and wrong. The window is tried again at once here."""
+    monkeypatch.setattr("drivers.modbus.window.NARROW_FOR", 0.0)
+    truncation, driver, registry = Truncation(), ModbusDriver(), CollectorRegistry()
+    tags = tuple(
+        make_tag(number, f"SEP.COL101.FT{number}", device="MB-SEP-01", scan_ms=SCAN_MS, eu_range=None, source=source)
+        for number, source in enumerate(ModbusAddress(ModbusTable.HOLDING, address, Encoding.UINT16) for address in range(BLOCKS * LONG))
+    )
+    good, wrong = 0, list[tuple[int, float]]()
+
+    async def publish(batch: Batch) -> None:
+        nonlocal good
+        for tag_id, value, quality in zip(batch.tag_id.tolist(), batch.value.tolist(), batch.quality.tolist(), strict=True):
+            good += is_good(quality)
+            if is_good(quality) and value != 1000 + tag_id:
+                wrong.append((tag_id, value))
+
+    async with ScriptedModbusServer(Framing.TCP, truncation.meet) as server:
+        line = TcpLine("127.0.0.1", server.port, window=window)
+        device = ModbusDevice("MB-SEP-01", "SEP", line, 1, timeout=TIMEOUT, max_registers=LONG)
+        metrics = DriverMetricFamilies(registry).of("modbus", device.name)
+        link = DeviceLink(device, tags, driver.open, publish, lambda status: None, metrics, backoff=Backoff(first=0.001, cap=0.001, floor=0.0))
+        async with supervised(link):
+            while truncation.count < TRUNCATED:
+                await _progress(lambda: truncation.count)
+    report(f"window {window}: {truncation.count} of {server.reads} answers truncated, {good} Good values")
+    assert wrong == []
+    assert good > 0, "values came in between"
 
 
 class Malformation:

@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 from asyncua import Server, ua
-from asyncua.server.uaprocessor import UaProcessor
-from asyncua.ua.ua_binary import struct_from_binary
 from prometheus_client import CollectorRegistry
 
 from drivers import DriverMetricFamilies
@@ -23,6 +21,7 @@ from plant.device import OpcuaDevice
 from plant.quality import Quality
 from plant.site_loader import load_site
 from plant.tag import DataType, Kind
+from tests.portioned_browse import PortionedBrowse, answer_in_portions
 
 URI, OTHER = "urn:test:plant", "urn:test:lab;50%"
 VT = ua.VariantType
@@ -148,55 +147,107 @@ async def test_patterns_and_a_start_choose_and_the_site_is_read_only_unless_told
         assert not any(tag.writable for tag in load_site(tmp_path / "site").tags)
 
 
-async def test_a_server_that_answers_in_small_pieces_is_browsed_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def lines_of(server: Server, lines: int, variables: int) -> list[str]:
+    """Paths of the variables: Many/L00/V00 and so on."""
+    top = await server.nodes.objects.add_folder(2, "Many")
+    for number in range(lines):
+        line = await top.add_folder(ua.NodeId(ua.String(f"L{number:02}"), ua.Int16(2)), f"L{number:02}")
+        for variable in range(variables):
+            await line.add_variable(2, f"V{variable:02}", float(variable))
+    return [f"Many/L{number:02}/V{variable:02}" for number in range(lines) for variable in range(variables)]
+
+
+async def limit(server: Server, name: str, value: int, variant_type: ua.VariantType = VT.UInt32) -> None:
+    node = ua.NodeId(ua.Int32(getattr(ua.ObjectIds, f"Server_ServerCapabilities_{name}")))
+    await server.get_node(node).write_value(ua.Variant(value, variant_type))
+
+
+def portions_of(server: Server, monkeypatch: pytest.MonkeyPatch, **manners: Any) -> PortionedBrowse:
+    view: Any = server.iserver.view_service
+    portions = PortionedBrowse(view.browse, **manners)
+    answer_in_portions(monkeypatch, server.iserver, portions)
+    return portions
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_a_server_that_answers_in_small_pieces_is_browsed_whole(is_told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its limit is one of the nodes in a call and of the answers in a call for the rest."""
     async with plant_server() as (server, url):
-        folder = await server.nodes.objects.add_folder(2, "Many")
-        for number in range(300):
-            await folder.add_variable(2, f"V{number:03}", float(number))
-        limits = (
-            ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse)),
-            ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead)),
-        )
-        for node in limits:
-            await server.get_node(node).write_value(ua.Variant(7, VT.UInt32))
-        calls: list[int] = []
-        view: Any = server.iserver.view_service
-        browse = view.browse
-        kept: dict[bytes, list[Any]] = {}
-
-        def cut(result: ua.BrowseResult) -> ua.BrowseResult:
-            """Five references at a time."""
-            references = list(result.References or [])
-            result.References = references[:5]
-            if references[5:]:
-                result.ContinuationPoint = str(len(calls) * 1000 + len(kept)).encode()
-                kept[result.ContinuationPoint] = references[5:]
-            return result
-
-        def browse_some(parameters: ua.BrowseParameters) -> list[ua.BrowseResult]:
-            calls.append(len(parameters.NodesToBrowse))
-            return [cut(result) for result in browse(parameters)]
-
-        process: Any = UaProcessor._process_message
-
-        async def with_browse_next(self: Any, kind: ua.NodeId, header: ua.RequestHeader, sequence: ua.SequenceHeader, body: Any) -> Any:
-            """The stock server does not know the service."""
-            if kind != ua.NodeId(ua.Int32(ua.ObjectIds.BrowseNextRequest_Encoding_DefaultBinary)):
-                return await process(self, kind, header, sequence, body)
-            calls.append(0)
-            parameters = struct_from_binary(ua.BrowseNextParameters, body)
-            response = ua.BrowseNextResponse()
-            response.Parameters.Results = [cut(ua.BrowseResult(References=kept.pop(point))) for point in parameters.ContinuationPoints]
-            self.send_response(header.RequestHandle, sequence, response)
-            return True
-
-        view.browse = browse_some
-        monkeypatch.setattr(UaProcessor, "_process_message", with_browse_next)
-        code, out, error = await monazite("browse", url, "--security-policy", "None", "--include", "Many/*", cwd=tmp_path)
+        paths = await lines_of(server, 12, 20)
+        if is_told:
+            await limit(server, "OperationLimits_MaxNodesPerBrowse", 7)
+            await limit(server, "OperationLimits_MaxNodesPerRead", 7)
+        portions = portions_of(server, monkeypatch, references=5, most=7)
+        code, out, error = await monazite("browse", url, "--security-policy", "None", "--include", "Many/**", cwd=tmp_path)
     assert code == 0, error
-    assert [row["path"] for row in csv.DictReader(io.StringIO(out))] == [f"Many/V{number:03}" for number in range(300)]
-    assert max(calls) <= 7
-    assert kept == {}
+    assert list(rows_of(out)) == paths
+    assert max(portions.rests) > 1
+    if is_told:
+        assert max(*portions.browses, *portions.rests) == 7
+    assert portions.taken == 0
+
+
+@pytest.mark.parametrize(("places", "is_told"), [(5, False), (5, True), (1, False)])
+async def test_branches_for_which_a_server_has_no_place_at_once_are_asked_for_again(
+    places: int, is_told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with plant_server() as (server, url):
+        paths = await lines_of(server, 30, 20)
+        if is_told:
+            await limit(server, "MaxBrowseContinuationPoints", places, VT.UInt16)
+        portions = portions_of(server, monkeypatch, references=10, places=places)
+        code, out, error = await monazite("browse", url, "--security-policy", "None", "--include", "Many/**", cwd=tmp_path)
+    assert code == 0, error
+    assert list(rows_of(out)) == paths
+    assert portions.without_place > 0
+    assert portions.taken == 0
+    if is_told:
+        assert portions.without_place <= 30, "once each"
+
+
+async def test_a_branch_whose_rest_a_server_has_forgotten_is_asked_for_from_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with plant_server() as (server, url):
+        paths = await lines_of(server, 3, 20)
+        portions_of(server, monkeypatch, references=10, forgets=2)
+        code, out, error = await monazite("browse", url, "--security-policy", "None", "--include", "Many/**", cwd=tmp_path)
+    assert code == 0, error
+    assert list(rows_of(out)) == paths
+
+
+async def test_branches_that_a_server_does_not_show_are_told_and_never_left_out_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with plant_server() as (server, url):
+        paths = await lines_of(server, 3, 20)
+        secret = ua.NodeId(ua.String("L01"), ua.Int16(2))
+        portions = portions_of(server, monkeypatch, references=19, places=0, refusals={secret: ua.StatusCodes.BadUserAccessDenied})
+        arguments = ("browse", url, "--security-policy", "None", "--include", "Many/L00/*")
+        code, out, error = await monazite(*arguments, cwd=tmp_path)
+        assert code == 0, error
+        rows = rows_of(out)
+        assert {path: row["skipped"] for path, row in rows.items()} == {
+            "Many/L00": "the server refuses to show what is below it (BadNoContinuationPoints): variables may be missing",
+            "Many/L01": "the server refuses to show what is below it (BadUserAccessDenied): variables may be missing",
+            "Many/L02": "the server refuses to show what is below it (BadNoContinuationPoints): variables may be missing",
+        }
+        assert "3 branches are not shown by the server or not whole, Many/L00 for one" in error
+        portions.places = 5
+        code, out, error = await monazite(*arguments, "--out", "site", cwd=tmp_path)
+        assert code == 0, error
+        assert "20 tags in site, 0 variables and 1 branches in site/skipped.csv" in out
+        assert len(load_site(tmp_path / "site").tags) == 20
+        skipped = rows_of((tmp_path / "site" / "skipped.csv").read_text())
+        assert skipped.keys() == {"Many/L01"}
+        assert skipped["Many/L01"]["node"] == f"nsu={URI};s=L01"
+    assert len(paths) == 60
+
+
+@pytest.mark.parametrize("start", [f"nsu={URI};s=not-there", "nsu=urn:test:elsewhere;s=x", "ns=2;s=speed"])
+async def test_a_start_that_the_server_does_not_have_is_an_error_and_no_empty_table(start: str, tmp_path: Path) -> None:
+    async with plant_server() as (_, url):
+        code, out, error = await monazite("browse", url, "--security-policy", "None", "--from", start, cwd=tmp_path)
+    assert code == 2
+    assert out == ""
+    assert start in error
+    assert "Bad" in error
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,19 @@ async def test_with_the_device_cut_it_fails_and_is_not_written_when_the_device_i
     assert plant.device.writes == before
 
 
+async def test_a_value_that_the_device_took_and_does_not_show_is_accepted_and_in_the_audit_trail(plant: ModbusPlant) -> None:
+    plant.device.keeps_values = True
+    try:
+        command = await plant.prepared(3.25)
+        answer = (await plant.confirmed(command)).json()
+    finally:
+        plant.device.keeps_values = False
+    assert answer["state"] == "accepted"
+    assert answer["read_back"] not in {None, 3.25}
+    assert (await plant.client.get(f"/commands/{command['id']}")).json()["state"] == "accepted"
+    assert await audited(plant, command) == ["command.prepared", "command.confirmed", "command.executed", "command.accepted"]
+
+
 async def test_a_gateway_that_was_stopped_meanwhile_writes_nothing_behind_the_answer(plant: ModbusPlant) -> None:
     before = plant.device.writes
     command = await plant.prepared(3.5)

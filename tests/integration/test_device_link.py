@@ -137,6 +137,21 @@ async def test_a_stopped_plc_behind_a_live_link_is_bad_and_its_frozen_image_is_h
         assert indicator.connections == 1
 
 
+async def test_a_plc_that_stands_still_is_not_written_to() -> None:
+    async with Indicator() as indicator, linked(indicator, heartbeat=Heartbeat(BEAT.name, 0.3)) as linkage:
+        await linkage.until(lambda: len(linkage.account.of(BEAT)) > 3)
+        indicator.runs = False
+        await linkage.until(lambda: linkage.state() is LinkState.DEGRADED)
+        before = dict(indicator.values)
+        outcome = await linkage.link.write(TARE, 7_300.0, 2.0)
+        assert (outcome.status, outcome.quality) == (WriteStatus.NOT_SENT, Quality.BAD_OUT_OF_SERVICE)
+        assert outcome.detail == "nothing was written: its heartbeat RCV.WB101.BEAT has not moved for 0.3 s: the PLC does not run"
+        assert indicator.values["TARE"] == before["TARE"]
+        indicator.runs = True
+        await linkage.until(lambda: linkage.state() is LinkState.UP)
+        assert (await linkage.link.write(TARE, 7_300.0, 2.0)).status is WriteStatus.CONFIRMED
+
+
 async def test_a_link_that_is_lost_while_the_plc_stands_still_is_one_more_loss() -> None:
     async with Indicator() as indicator, linked(indicator, heartbeat=Heartbeat(BEAT.name, 0.3)) as linkage:
         account = linkage.account
@@ -241,14 +256,14 @@ async def test_what_the_device_kept_of_an_outage_is_fetched_and_the_loss_recover
         assert linkage.figure("monazite_driver_samples_recovered_total") == 1
 
 
-async def test_an_outage_whose_history_could_not_be_read_is_asked_for_again_with_the_next() -> None:
+async def test_an_outage_whose_history_could_not_be_read_before_the_next_loss_is_asked_for_again_with_that() -> None:
     asked: list[int] = []
 
     class Forgetful(Recording):
         async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
             asked.append(start)
             if len(asked) == 1:
-                raise DeviceUnreachable("the connection went while it was read")
+                await asyncio.Event().wait()
             return await super().recover(start, end, take)
 
     async def open_forgetful(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
@@ -267,6 +282,34 @@ async def test_an_outage_whose_history_could_not_be_read_is_asked_for_again_with
         await linkage.until(lambda: GapCause.LINK_LOST in account.recovered_from)
         assert asked[0] == asked[1], "both outages in one"
         assert account.recovered_from[GapCause.LINK_LOST] == account.lost_at[GapCause.LINK_LOST][0]
+
+
+async def test_a_history_that_is_refused_is_asked_for_again_in_the_same_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.link._HISTORY_BACKOFF", Backoff(first=0.1, cap=0.2))
+    asked: list[tuple[int, int]] = []
+
+    class Busy(Recording):
+        async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
+            asked.append((start, end))
+            if len(asked) < 4:
+                raise DeviceUnreachable("the server refused a read of its history: BadServerTooBusy")
+            return await super().recover(start, end, take)
+
+    async def open_busy(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+        session = await open_weighbridge(device, tags, metrics)
+        session.__class__ = Busy
+        return session
+
+    async with Indicator() as indicator, linked(indicator, open_session=open_busy) as linkage:
+        account = linkage.account
+        await linkage.until(lambda: account.newest(GROSS) == Quality.GOOD)
+        await indicator.stop()
+        await linkage.until(lambda: GapCause.LINK_LOST in account.lost_at)
+        await indicator.start()
+        await linkage.until(lambda: GapCause.LINK_LOST in account.recovered_from)
+        assert asked == [asked[0]] * 4
+        assert len(account.lost_at[GapCause.LINK_LOST]) == 1, "the session went on"
+        assert len(account.history) == 1
 
 
 async def test_an_overflow_in_the_device_is_a_row_of_the_ledger_for_as_long_as_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

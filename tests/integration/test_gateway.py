@@ -33,6 +33,7 @@ class Heard:
     def __init__(self) -> None:
         self.batches: list[tuple[Batch, Envelope]] = []
         self.gaps: list[Event] = []
+        self.read_backs: list[Event] = []
         self.states: list[str] = []
         self.registry = CollectorRegistry()
 
@@ -43,6 +44,8 @@ class Heard:
         event = decode_event(data)
         if event.kind == GAP_EVENT:
             self.gaps.append(event)
+        if event.kind == "command.read_back":
+            self.read_backs.append(event)
 
     async def status(self, subject: str, data: bytes) -> None:
         self.states.append(decode_device_status(data).state.value)
@@ -115,6 +118,16 @@ async def test_a_confirmed_write_is_read_back_and_comes_as_a_sample(device: Modb
     assert device.writes == 1
 
 
+async def test_a_value_that_the_device_took_and_does_not_show_is_accepted(device: ModbusTestDevice, server: NatsServer) -> None:
+    async with gateway_of(device, server) as (bus, heard):
+        await until(lambda: bool(heard.batches))
+        device.keeps_values = True
+        result = await ask(bus, command(8.0))
+        assert (result.state, result.read_back) == (CommandState.ACCEPTED, 9.5)
+        assert "the device took it, and reads 9.5" in result.detail
+    assert device.writes == 1
+
+
 async def test_a_slow_device_has_the_time_for_a_write_that_its_answers_take(server: NatsServer) -> None:
     async with ModbusTestDevice(timeout=3.0) as slow, gateway_of(slow, server) as (bus, heard):
         await until(lambda: bool(heard.batches))
@@ -173,6 +186,21 @@ async def test_with_the_device_cut_off_nothing_is_written_now_or_later(device: M
         await until(lambda: heard.states[-1:] == ["up"], 60)
         await until(lambda: heard.samples(SET_POINT.id)[-1][1:] == (9.5, Quality.GOOD))
     assert device.writes == 0
+
+
+async def test_what_a_tag_shows_after_a_write_of_which_nothing_is_known_is_told_and_the_write_not_repeated(server: NatsServer) -> None:
+    async with ModbusTestDevice(timeout=0.5) as slow, gateway_of(slow, server) as (bus, heard):
+        await until(lambda: bool(heard.batches))
+        slow.write_time = 1.5
+        assert (await ask(bus, command(8.0))).state is CommandState.UNKNOWN
+        await until(lambda: len(heard.read_backs) == 1)
+        shown = heard.samples(SET_POINT.id)[-1]
+        assert shown[2] == Quality.GOOD
+        (event,) = heard.read_backs
+        assert (event.subject, event.user) == (SET_POINT.name, "admin")
+        assert event.detail["id"] == "c1"
+        assert (event.detail["value"], event.detail["read_back"], event.detail["quality"]) == (8.0, shown[1], "Good")
+        assert slow.writes == 1
 
 
 async def test_a_lost_link_is_one_bad_sample_a_tag_and_a_row_of_the_ledger(device: ModbusTestDevice, server: NatsServer) -> None:

@@ -16,7 +16,7 @@ from drivers.modbus import ModbusDriver
 from drivers.session import Session, WriteStatus
 from plant.batch import Batch
 from plant.command import CommandValue
-from plant.device import BitWrites, Encoding, ModbusAddress, ModbusDevice, ModbusTable, TcpLine, WriteStyle
+from plant.device import BitWrites, ByteOrder, Encoding, ModbusAddress, ModbusDevice, ModbusTable, TcpLine, WriteStyle
 from plant.errors import DeviceUnreachable
 from plant.link import DeviceStatus, LinkState
 from plant.quality import Quality
@@ -220,7 +220,9 @@ async def test_two_answers_to_one_request_end_the_connection_and_the_second_is_n
     ("code", "quality"),
     [
         (1, Quality.BAD_NOT_SUPPORTED),
+        (5, Quality.BAD_RESOURCE_UNAVAILABLE),
         (6, Quality.BAD_RESOURCE_UNAVAILABLE),
+        (8, Quality.BAD_DEVICE_FAILURE),
         (0x63, Quality.BAD_UNKNOWN_RESPONSE),
     ],
 )
@@ -229,8 +231,13 @@ async def test_an_exception_of_the_device_is_a_quality_and_the_connection_stays(
         await link.until(Quality.GOOD)
         server.otherwise = exception(code)
         await link.until(quality)
+        status = link.driver.status
+        assert status.state is LinkState.DEGRADED
+        assert f"the device answers exception {code:02X}" in (status.last_error or "")
+        assert "to holding 0..9" in (status.last_error or "")
         server.otherwise = rogue_modbus_server.PROPER
         await link.until(Quality.GOOD)
+        assert link.driver.status.state is LinkState.UP
         assert set(link.bad(LOT)) == {quality}
         assert {(request.address, request.argument) for request in server.requests} == {(0, 10)}, "the block is not split"
         assert [status.state for status in link.statuses] == [LinkState.UP]
@@ -242,6 +249,7 @@ async def test_a_register_that_fails_makes_its_own_tag_bad_and_no_other(server: 
         await link.until(Quality.GOOD)
         server.failing = {3}
         await link.until(Quality.GOOD, Quality.BAD_DEVICE_FAILURE, Quality.GOOD)
+        assert "exception 04, server device failure, to holding 2..3: " in (link.driver.status.last_error or "")
         assert [link.bad(tag) for tag in (FLOW, LOT)] == [[], []]
         assert (server.connections, [status.state for status in link.statuses]) == (1, [LinkState.UP])
 
@@ -252,6 +260,8 @@ async def test_a_device_that_fails_as_a_whole_is_not_asked_for_each_register_of_
         await link.until(Quality.GOOD)
         server.failing = set(range(100))
         await link.until(Quality.BAD_DEVICE_FAILURE)
+        assert link.driver.status.state is LinkState.DEGRADED
+        assert "exception 04, server device failure, to input 0 and fails at 16 other reads" in (link.driver.status.last_error or "")
         seen = len(link.of(tags[0]))
         await link.until_true(lambda: len(link.of(tags[0])) > seen + 1)
         asked = len(server.requests)
@@ -353,7 +363,7 @@ async def test_a_gateway_that_does_not_reach_the_unit_is_a_lost_link(server: Rog
 async def test_a_device_that_lacked_its_registers_for_a_while_is_asked_for_them_in_one_piece_again(
     server: RogueModbusServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drivers.modbus.scan._WHOLE_AGAIN_AFTER", 0.3)
+    monkeypatch.setattr("drivers.modbus.scanned_class._WHOLE_AGAIN_AFTER", 0.3)
     async with linked(device_at(server)) as link:
         await link.until(Quality.GOOD)
         server.absent = set(range(10))
@@ -366,8 +376,46 @@ async def test_a_device_that_lacked_its_registers_for_a_while_is_asked_for_them_
         assert {(request.address, request.argument) for request in server.requests[before:]} == {(0, 10)}
 
 
+async def test_a_device_that_lacks_all_its_registers_is_asked_for_them_in_one_piece_meanwhile(server: RogueModbusServer) -> None:
+    server.absent = set(range(10))
+    async with linked(device_at(server)) as link:
+        await link.until(Quality.BAD_CONFIGURATION_ERROR)
+        halved = len(server.requests)
+        await link.until_true(lambda: len(server.requests) >= halved + 4)
+        assert {(request.address, request.argument) for request in server.requests[halved:]} == {(0, 10)}
+        server.absent = set()
+        await link.until(Quality.GOOD)
+        assert {quality for tag in TAGS for quality in link.bad(tag)} == {Quality.BAD_CONFIGURATION_ERROR}
+
+
+async def test_a_scan_asks_around_an_address_that_the_device_lacks_and_for_it_alone_and_seldom(
+    server: RogueModbusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.modbus.quarantine.FIRST_AGAIN", 1.0)
+    tags = tuple(modbus_tag(1 + address, f"TT{address}", ModbusAddress(ModbusTable.HOLDING, address, Encoding.UINT16)) for address in range(100))
+    server.absent = {57}
+    async with linked(device_at(server), tags) as link:
+        await link.until_true(lambda: all(link.of(tag) for tag in tags))
+        known = len(server.requests)
+        await link.until_true(lambda: len(server.requests) >= known + 60)
+        asked = [(request.address, request.argument) for request in server.requests[known + 2 :]]
+        assert set(asked) == {(0, 57), (58, 42), (57, 1)}
+        assert asked.count((57, 1)) <= 2, "after a second, and after two more"
+        assert len(link.of(tags[57])) >= 20, "it is Bad with each scan, though the device is not asked"
+        assert set(link.bad(tags[57])) == {Quality.BAD_CONFIGURATION_ERROR}
+        assert [tag.id for tag in tags if link.bad(tag)] == [58]
+        server.absent = set()
+        await link.until(Quality.GOOD)
+        healed = len(server.requests)
+        await link.until_true(lambda: len(server.requests) >= healed + 4)
+        assert {(request.address, request.argument) for request in server.requests[healed + 2 :]} == {(0, 100)}
+
+
 @pytest.mark.parametrize("missing", range(5))
-async def test_an_address_that_the_device_lacks_makes_its_own_tag_bad_and_no_other(server: RogueModbusServer, missing: int) -> None:
+async def test_an_address_that_the_device_lacks_makes_its_own_tag_bad_and_no_other(
+    server: RogueModbusServer, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    monkeypatch.setattr("drivers.modbus.quarantine.FIRST_AGAIN", 0.5)
     tags = tuple(modbus_tag(number, f"TT{number}", ModbusAddress(ModbusTable.INPUT, 10 * number, Encoding.INT16)) for number in range(1, 6))
     server.absent = {10 * (missing + 1)}
     expected = [Quality.BAD_CONFIGURATION_ERROR if number == missing else Quality.GOOD for number in range(5)]
@@ -509,6 +557,36 @@ async def test_a_bit_of_a_word_is_written_and_its_neighbours_stay(server: RogueM
             outcome = await link.driver.write(RUNNING, state, 5.0)
             assert (outcome.status, outcome.read_back, server.registers[1]) == (WriteStatus.CONFIRMED, state, word)
         assert [request.function for request in server.writes] == [function] * 2
+
+
+@pytest.mark.parametrize(("style", "function"), [(BitWrites.MASK, 22), (BitWrites.READ_MODIFY_WRITE, 6)])
+async def test_a_bit_of_a_word_whose_bytes_are_swapped_is_written_at_its_place(server: RogueModbusServer, style: BitWrites, function: int) -> None:
+    swapped = modbus_tag(9, "XS103", ModbusAddress(ModbusTable.HOLDING, 1, Encoding.BIT, ByteOrder.BADC, bit=3), DataType.BOOLEAN)
+    whole = modbus_tag(10, "XS104", ModbusAddress(ModbusTable.HOLDING, 1, Encoding.UINT16, ByteOrder.BADC))
+    async with linked(replace(device_at(server), bit_writes=style), (swapped, whole)) as link:
+        await link.until(Quality.GOOD)
+        outcome = await link.driver.write(swapped, 1.0, 5.0)
+        assert (outcome.status, server.registers[1]) == (WriteStatus.CONFIRMED, 1 << 11)
+        await link.until_true(lambda: (link.of(swapped)[-1][1], link.of(whole)[-1][1]) == (1.0, 8.0))
+        assert [request.function for request in server.writes] == [function]
+
+
+async def test_a_device_without_mask_writes_has_its_bits_written_by_read_modify_write_from_the_first_refusal_on(
+    server: RogueModbusServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.registers[1] = 0xA5A5
+    async with linked(device_at(server), (RUNNING,)) as link:
+        await link.until(Quality.GOOD)
+        server.next_write.append(exception(1))
+        first = await link.driver.write(RUNNING, 1.0, 5.0)
+        assert (first.status, server.registers[1]) == (WriteStatus.CONFIRMED, 0xA5AD)
+        server.close_connections()
+        await link.until_true(lambda: server.connections == 2)
+        await link.until(Quality.GOOD)
+        second = await link.driver.write(RUNNING, 0.0, 5.0)
+        assert (second.status, server.registers[1]) == (WriteStatus.CONFIRMED, 0xA5A5)
+        assert [request.function for request in server.writes] == [22, 6, 6]
+        assert caplog.text.count("knows no mask write") == 1
 
 
 async def test_two_bits_of_a_word_that_are_written_at_once_by_reading_and_writing_the_word_are_both_set(server: RogueModbusServer) -> None:
@@ -664,6 +742,25 @@ async def test_a_write_refused_is_rejected_unless_the_refusal_leaves_open_what_w
         scanned = len(link.of(FLOW))
         await link.until_true(lambda: len(link.of(FLOW)) >= scanned + 2)
         assert (server.connections, len(server.writes), link.bad(FLOW)) == (1, 1, [])
+
+
+@pytest.mark.parametrize("code", [4, 5, 0x0B])
+async def test_a_write_whose_answer_leaves_open_what_was_done_is_read_back_and_not_sent_again(server: RogueModbusServer, code: int) -> None:
+    async with linked(device_at(server)) as link:
+        await link.until(Quality.GOOD)
+        server.next_write.append(replace(exception(code), executes=True))
+        done = await link.driver.write(FLOW, 5.0, 5.0)
+        assert (done.status, done.quality, done.read_back) == (WriteStatus.CONFIRMED, Quality.GOOD, 5.0)
+        assert f"exception {code:02X}" in done.detail
+        server.next_write.append(exception(code))
+        open_still = await link.driver.write(FLOW, 6.0, 5.0)
+        assert (open_still.status, open_still.read_back) == (WriteStatus.UNKNOWN, 5.0)
+        assert "it may have been written" in open_still.detail
+        assert open_still.detail.endswith("it reads 5.0 now")
+        server.next_write.append(exception(code))
+        cut_short = await link.driver.write(FLOW, 6.0, 0.3)
+        assert (cut_short.status, cut_short.detail[:24]) == (WriteStatus.UNKNOWN, "it may have been written")
+        assert (len(server.writes), server.connections) == (3, 1)
 
 
 @pytest.mark.parametrize(

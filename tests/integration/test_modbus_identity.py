@@ -113,7 +113,7 @@ async def test_a_device_that_does_not_know_the_function_by_which_it_is_known_is_
 
 
 async def test_the_others_are_read_on_when_a_wrong_identity_met_a_command_of_one_of_them() -> None:
-    """The command is not sent again, so that nothing but the line itself goes on."""
+    """The command is not sent again; it is read back."""
     async with serving() as server, AsyncExitStack() as sessions:
         driver = ModbusDriver()
         stranger = await sessions.enter_async_context(opened(driver, device_on(tcp(server), 1, 5.0, IDENTITY)))
@@ -128,6 +128,7 @@ async def test_the_others_are_read_on_when_a_wrong_identity_met_a_command_of_one
         scan = asyncio.create_task(anext(reading.batches()))
         with pytest.raises(DeviceProtocolError, match="holding 190 reads"):
             await proving
-        assert (await command).status is WriteStatus.UNKNOWN
+        assert (await command).status is WriteStatus.CONFIRMED
+        assert len(server.writes) == 1
         async with asyncio.timeout(5.0):
             assert (await scan).value.tolist() == [1000.0 + address for address in ADDRESSES]

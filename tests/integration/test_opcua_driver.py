@@ -344,8 +344,8 @@ async def test_latency_and_clock_offset_are_known_from_the_start(server: Server,
         assert session.clock_offset is not None
         # asyncua sets its clock node once a second.
         assert abs(session.clock_offset) < 3
-    labels = {"driver": "opcua", "device": "PLC-TEST-01"}
-    assert registry.get_sample_value("monazite_driver_polls_total", labels | {"result": "answered"}) == 1
+        labels = {"driver": "opcua", "device": "PLC-TEST-01"}
+        assert registry.get_sample_value("monazite_driver_polls_total", labels | {"result": "answered"}) == 1
     assert registry.get_sample_value("monazite_driver_clock_skew_seconds", labels) == session.clock_offset
 
 

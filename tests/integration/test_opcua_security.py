@@ -681,6 +681,28 @@ async def test_the_end_of_a_ca_is_told_with_that_of_what_it_issued(pki: Pki) -> 
         assert registry.get_sample_value("monazite_driver_certificate_expiry_timestamp_seconds", labels) == (NOW + 100 * DAY).timestamp()
 
 
+async def test_the_end_of_a_certificate_that_is_not_in_use_any_more_is_not_told(pki: Pki) -> None:
+    ca = authority("Plant CA", end=NOW + 100 * DAY)
+    put_der(pki.folder / "trusted" / "certs" / "ca.der", ca.certificate)
+    registry = CollectorRegistry()
+    metrics = DriverMetricFamilies(registry).of("opcua", "PLC-SEP-01")
+
+    def told() -> set[str]:
+        name = "monazite_driver_certificate_expiry_timestamp_seconds"
+        return {sample.labels["certificate"] for family in registry.collect() for sample in family.samples if sample.name == name}
+
+    issued = certificate("PLC-SEP-01", uri=SERVER_URI, hosts=LOCALHOST, issuer=ca, end=NOW + 50 * DAY)
+    async with plc(shown=issued) as running, opened(device(running.url), pki, metrics=metrics):
+        assert told() == {"own", "server", "issuer"}
+    with pytest.raises(DeviceUnreachable):
+        await Connection.open(device(running.url), pki, metrics=metrics)
+    assert told() == {"own", "server", "issuer"}, "why it cannot be reached may be the end of one of them"
+    shown = server_certificate(end=NOW + 90 * DAY)
+    trust(pki, shown)
+    async with plc(shown=shown) as running, opened(device(running.url), pki, metrics=metrics):
+        assert told() == {"own", "server"}
+
+
 @pytest.mark.parametrize(("url", "expected"), [("opc.tcp://192.0.2.1:1/", 1.0), ("opc.tcp://localhost:1/", 0.0), ("opc.tcp://127.0.0.1:1/", 0.0)])
 async def test_a_device_on_another_machine_without_security_is_told(url: str, expected: float) -> None:
     registry = CollectorRegistry()

@@ -2,18 +2,20 @@
 
 import asyncio
 import gc
+import itertools
 import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.server.internal_session import InternalSession
 from prometheus_client import CollectorRegistry
 
 from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, WriteStatus
@@ -21,7 +23,8 @@ from drivers.opcua import OpcuaDriver
 from drivers.opcua import monitored_items as monitored_items_module
 from drivers.opcua.subscription import Subscription
 from plant.batch import Batch
-from plant.device import OpcuaAddress, OpcuaDevice
+from plant.current_values import CurrentValues
+from plant.device import Deadband, DeadbandKind, OpcuaAddress, OpcuaDevice
 from plant.errors import DeviceUnreachable
 from plant.link import LinkState
 from plant.quality import Quality
@@ -230,6 +233,99 @@ async def test_a_clock_that_is_wrong_is_measured(plc: Plc, metrics: DriverMetric
         assert registry.get_sample_value("monazite_driver_clock_skew_seconds", LABELS) == session.clock_offset
 
 
+async def test_a_plc_whose_clock_goes_back_to_1970_is_heard_of_and_its_values_are_current(plc: Plc, metrics: DriverMetrics) -> None:
+    current = CurrentValues([LEVEL])
+
+    class Kept(Heard):
+        async def publish(self, batch: Batch) -> None:
+            current.update(batch)
+            await super().publish(batch)
+
+    def newest() -> list[tuple[float, int]]:
+        return list(zip(current.of([1])[0].value.tolist(), current.of([1])[0].quality.tolist(), strict=True))
+
+    def state() -> LinkState:
+        return link.status.state
+
+    async with linked(device_at(plc.url), metrics, LEVEL, heard=Kept()) as (link, heard):
+        await plc.put("level", 50.0)
+        await heard.until(lambda: newest() == [(50.0, Quality.GOOD)])
+        assert state() is LinkState.UP
+        await plc.put("level", 90.0, moment=ua.DateTime(1970, 1, 1, 0, 0, 5, tzinfo=UTC))
+        await heard.until(lambda: newest() == [(90.0, Quality.UNCERTAIN_SUB_NORMAL)])
+        assert state() is LinkState.DEGRADED
+        assert "1 of its tags have source times that went back" in str(link.status.last_error)
+        await plc.put("level", 91.0)
+        await heard.until(lambda: newest() == [(91.0, Quality.GOOD)])
+        assert state() is LinkState.UP
+
+
+async def test_a_server_whose_own_clock_is_behind_is_degraded_and_its_values_stand_where_they_arrive(plc: Plc, metrics: DriverMetrics) -> None:
+    plc.manners.clock_ahead = timedelta(hours=-1)
+    await plc.put("level", 50.0, moment=ua.DateTime.now(UTC) - timedelta(hours=1))
+    async with linked(device_at(plc.url), metrics, LEVEL) as (link, heard):
+        await heard.until(lambda: heard.newest.get(1) == (50.0, Quality.UNCERTAIN_SUB_NORMAL))
+        assert link.status.state is LinkState.DEGRADED
+        assert re.fullmatch(r"its clock is 3(599|600|601) s behind ours: set it", str(link.status.last_error))
+
+
+async def test_refused_tags_are_asked_for_ever_more_seldom_until_one_is_taken(plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitored_items_module, "RETRY", 0.1)
+    monkeypatch.setattr(monitored_items_module, "LONGEST_RETRY", 0.8)
+    await plc.add("other", 2.0, ua.VariantType.Double)
+    tries: list[float] = []
+    taken: set[str] = set()
+
+    def refuse(item: ua.MonitoredItemCreateRequest) -> int:
+        name = str(item.ItemToMonitor.NodeId.Identifier)
+        if name == "level":
+            tries.append(time.monotonic())
+        return ua.StatusCodes.Good if name in taken else ua.StatusCodes.BadOutOfService
+
+    plc.manners.refusal = refuse
+    tags = (LEVEL, tag_of(2, "other"))
+    async with linked(device_at(plc.url), metrics, *tags) as (_, heard):
+        await heard.until(lambda: len(tries) == 6)
+        waits = [after - before for before, after in itertools.pairwise(tries)]
+        assert [wait >= due for wait, due in zip(waits, (0.1, 0.2, 0.4, 0.8, 0.8), strict=True)] == [True] * 5
+        taken.add("other")
+        await heard.until(lambda: heard.is_good(tags[1], 2.0))
+        known = len(tries)
+        taken.add("level")
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        assert tries[known] - tries[known - 1] < 0.7, "one was taken: the others are asked for soon"
+
+
+async def test_a_server_that_is_read_too_slowly_and_lacks_a_node_is_degraded_and_each_request_is_counted(
+    plc: Plc, metrics: DriverMetrics, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_slow = True
+    read = InternalSession.read
+
+    async def slowly(session: InternalSession, parameters: ua.ReadParameters) -> list[ua.DataValue]:
+        if is_slow and any(place.NodeId.NamespaceIndex and place.AttributeId == ua.AttributeIds.Value for place in parameters.NodesToRead):
+            await asyncio.sleep(0.15)
+        return await read(session, parameters)
+
+    def figure(name: str, **labels: str) -> float:
+        return registry.get_sample_value(f"monazite_driver_{name}", LABELS | labels) or 0.0
+
+    monkeypatch.setattr(InternalSession, "read", slowly)
+    tags = (tag_of(1, "level", scan_ms=50), tag_of(2, "missing", scan_ms=50))
+    async with linked(replace(device_at(plc.url), polling=True), metrics, *tags) as (link, heard):
+        await heard.until(lambda: figure("overloaded") == 1)
+        assert link.status.state is LinkState.DEGRADED
+        assert link.status.last_error == "overloaded: most of the last scans every 0.05 s were late; ask for fewer tags, or less often"
+        assert figure("polls_total", result="answered") >= 10, "scans are requests"
+        assert figure("poll_duration_seconds_sum") > 5 * 0.15
+        is_slow = False
+        await heard.until(lambda: figure("overloaded") == 0)
+        assert link.status.last_error == "the server refuses 1 of its 2 tags: their quality says why"
+        await plc.add("missing", 2.0, ua.VariantType.Double)
+        await heard.until(lambda: link.status.state is LinkState.UP)
+        assert heard.is_good(tags[1], 2.0)
+
+
 @pytest.mark.parametrize("polling", [False, True])
 async def test_a_tag_whose_node_is_put_right_in_the_server_is_good_again_by_itself(
     plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch, polling: bool
@@ -304,3 +400,47 @@ async def test_a_restarted_server_that_drops_whoever_names_a_session_it_never_ha
         await heard.until(lambda: len(dropped) == 2)
         await heard.until(lambda: heard.is_good(LEVEL, 1.0))
     assert len(dropped) == 2, "offered once more, since a cable can be pulled at that moment, and not for ever"
+
+
+async def test_a_session_made_anew_asks_for_each_tag_as_the_first_did(plc: Plc, metrics: DriverMetrics) -> None:
+    """Sampling, queue and deadband outlive the session; the library's own way forgets a deadband that was ever modified."""
+    source = LEVEL.source
+    assert isinstance(source, OpcuaAddress)
+    tag = replace(LEVEL, source=replace(source, sampling_interval=30.0, queue_size=7, deadband=Deadband(DeadbandKind.ABSOLUTE, 0.5)))
+
+    def asked() -> list[tuple[float, int, float]]:
+        return [
+            (item.RequestedParameters.SamplingInterval, item.RequestedParameters.QueueSize, item.RequestedParameters.Filter.DeadbandValue)
+            for item in plc.manners.items
+        ]
+
+    async with Cable(plc.port) as cable, linked(device_at(f"opc.tcp://127.0.0.1:{cable.port}/"), metrics, tag) as (_, heard):
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        for value in (2.0, 3.0):
+            await cable.cut()
+            await heard.until(lambda: heard.newest[LEVEL.id][1] == Quality.BAD_NO_COMMUNICATION)
+            for session in list(plc.inside._external_sessions.values()):
+                await session.close_session()
+            await plc.put("level", value)
+            await cable.mend()
+            await heard.until(partial(heard.is_good, LEVEL, value))
+    assert asked() == [(30.0, 7, 0.5)] * 3
+
+
+async def test_a_server_that_takes_seconds_over_an_answer_is_not_lost(plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's own supervisor gives a server up that is busy for a second."""
+    read: Any = InternalSession.read
+    answered = itertools.count()
+
+    async def slowly(self: InternalSession, params: ua.ReadParameters) -> Any:
+        await asyncio.sleep(1.5)
+        next(answered)
+        return await read(self, params)
+
+    async with linked(device_at(plc.url), metrics, LEVEL) as (link, heard):
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        monkeypatch.setattr(InternalSession, "read", slowly)
+        await asyncio.sleep(8)
+        assert next(answered) >= 2
+        assert [state for state, _ in heard.states] == [LinkState.UP]
+        assert link.status.reconnects == 0

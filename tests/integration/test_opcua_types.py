@@ -6,7 +6,8 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from datetime import UTC, timedelta
+from typing import Any, NoReturn
 
 import pytest
 from asyncua import ua
@@ -14,7 +15,8 @@ from prometheus_client import CollectorRegistry
 
 from drivers import DriverMetricFamilies, DriverMetrics, Session, WriteStatus
 from drivers.opcua import monitored_items as monitored_items_module
-from plant.device import OpcuaAddress
+from plant.device import Decoder, OpcuaAddress
+from plant.errors import DeviceProtocolError
 from plant.quality import Quality
 from plant.tag import DataType, Tag
 from tests.integration.test_opcua_driver import device_at, lost, opened, rows_until, tag_of
@@ -175,6 +177,33 @@ async def test_every_scalar_is_a_number_or_a_text_and_what_float64_cannot_hold_i
     }
 
 
+async def test_the_decoder_of_the_library_gives_the_same_batches(plc: Plc, metrics: DriverMetrics) -> None:
+    tags = [ORDINARY, element(2, "lengths", 1), element(3, "names", 0, DataType.STRING), tag_of(4, "ordinary", DataType.STRING), tag_of(5, "names")]
+    moment = ua.DateTime(2026, 11, 23, 4, 0, 0, 123_456, tzinfo=UTC)
+    heard: list[list[tuple[int, int, float | str, int]]] = []
+    for decoder in Decoder:
+        await plc.put("ordinary", 1.0, moment=moment)
+        async with opened(replace(device_at(plc.url), decoder=decoder), tags, metrics) as (_, batches):
+            first = await rows_until(batches, lambda got: len(got) >= len(tags))
+            for number in range(50):
+                await plc.put("ordinary", number + 0.5, moment=moment + timedelta(milliseconds=number))
+            following = await rows_until(batches, lambda got: sum(tag_id == ORDINARY.id for tag_id, *_ in got) >= 50)
+        heard.append(sorted(row for row in [*first, *following] if row[0] <= 3))
+    assert heard[0] == heard[1]
+    assert len([row for row in heard[0] if row[0] == ORDINARY.id]) == 51
+
+
+async def test_a_device_with_the_decoder_of_the_library_needs_no_other(plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(body: bytes) -> NoReturn:
+        raise ValueError("bytes that are not understood")
+
+    monkeypatch.setattr("drivers.opcua.publish_response.read_publish_response", broken)
+    async with opened(device_at(plc.url), [ORDINARY], metrics) as (_, batches):
+        assert isinstance(await lost(batches, 20), DeviceProtocolError)
+    async with opened(replace(device_at(plc.url), decoder=Decoder.LIBRARY), [ORDINARY], metrics) as (_, batches):
+        assert [value for _, _, value, _ in await rows_until(batches, bool)] == [1.0]
+
+
 async def test_types_of_the_devices_own_are_browsed_in_calls_that_the_server_takes(plc: Plc, metrics: DriverMetrics) -> None:
     plc.manners.most_browses = 1
     await plc.limit(ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse, 0)
@@ -206,6 +235,8 @@ async def test_the_ends_of_a_whole_type_are_written_in_it_and_what_lies_beyond_n
             outcome = await session.write(tag, misfit)
             assert (outcome.status, outcome.quality) == (WriteStatus.NOT_SENT, Quality.BAD_TYPE_MISMATCH), misfit
     sent = [request.Value.Value for request in plc.manners.writes]
+    times = [(request.Value.SourceTimestamp, request.Value.ServerTimestamp) for request in plc.manners.writes]
+    assert times == [(None, None)] * 2, "many a PLC refuses a write that bears a time"
     assert [one.VariantType for one in sent if one is not None] == [variant_type] * 2
 
 

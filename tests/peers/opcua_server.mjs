@@ -92,7 +92,7 @@ function build(addressSpace) {
   });
   nodes.percent.setValueFromSource({ dataType: DataType.Double, value: 0 });
   addressSpace.installHistoricalDataNode(add("kept", { dataType: DataType.Double }), { maxOnlineValues: 1000 });
-  nodes.kept.setValueFromSource({ dataType: DataType.Double, value: 0 });
+  nodes.kept.setValueFromSource({ dataType: DataType.Double, value: 0 }, StatusCodes.Good, new Date(Date.now() - 60_000));
   const method = space.addMethod(plant, {
     browseName: "dose",
     nodeId: "s=dose",

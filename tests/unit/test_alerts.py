@@ -39,3 +39,8 @@ def test_a_rule_speaks_of_what_is_measured(rule: dict[str, Any]) -> None:
 
 def test_prometheus_is_told_of_the_rules() -> None:
     assert yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["rule_files"] == ["alerts.yml"]
+
+
+def test_an_expiry_is_warned_of_a_month_ahead_and_critical_in_the_last_week() -> None:
+    thresholds = {rule["labels"]["severity"]: rule["expr"] for rule in RULES if "certificate_expiry" in rule["expr"]}
+    assert {severity: text.rpartition("< ")[2] for severity, text in thresholds.items()} == {"warning": "30 * 86400", "critical": "7 * 86400"}

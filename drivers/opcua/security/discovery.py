@@ -6,6 +6,7 @@ from typing import Final
 from asyncua import Client, ua
 
 from drivers.abort import abort
+from drivers.opcua.connect_socket import connect_socket
 from drivers.opcua.decoder_bounds import bound_answers
 from plant.opcua_device import OpcuaDevice
 
@@ -14,11 +15,11 @@ _LARGEST: Final = 1 << 20
 """Bytes of a stranger's answer: a list of endpoints has some kilobytes."""
 
 
-async def discover(device: OpcuaDevice) -> Sequence[ua.EndpointDescription]:
-    """Raises what the library raises."""
+async def discover(device: OpcuaDevice, addresses: Sequence[str]) -> Sequence[ua.EndpointDescription]:
+    """From the first of ``addresses`` that takes the connection. Raises what the library raises."""
     client = Client(device.endpoint, timeout=device.timeout)
     try:
-        await client.connect_socket()
+        await connect_socket(client, addresses)
         await client.send_hello()
         bound_answers(client, chunks=_MOST_CHUNKS, size=_LARGEST)
         await client.open_secure_channel()

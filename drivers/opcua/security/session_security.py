@@ -77,12 +77,13 @@ class SessionSecurity:
         self._host = urlsplit(device.endpoint).hostname or ""
         self._identity: Identity = Anonymous()
         self._own: OwnCertificate | None = None
+        self._told: set[str] = set()
         self._server_certificate: bytes | None = None
         self._application_uri: str | None = None
         self._token = ua.UserTokenPolicy(TokenType=ua.UserTokenType.Anonymous)
 
-    async def prepare(self) -> None:
-        """Reads the files, asks the server for its endpoints and takes one.
+    async def prepare(self, addresses: Sequence[str]) -> None:
+        """Reads the files, asks the server, at one of its ``addresses``, for its endpoints and takes one.
 
         Raises:
             DeviceUnreachable: no endpoint as configured, a server that is not trusted, or a file of ours that cannot be used: all can be mended meanwhile.
@@ -90,14 +91,15 @@ class SessionSecurity:
         if self._metrics is not None:
             self._metrics.insecure(self._device.security.policy is SecurityPolicy.NONE and not _is_this_machine(self._host))
         now = datetime.now(UTC) if self._pki is None else self._pki.clock()
-        self._identity = await self._read("user", lambda: load_identity(self._device.user, now))
+        if self._device.user is not None:
+            self._identity = await self._read("user", lambda: load_identity(self._device.user, now))
         if isinstance(self._identity, Certified):
             self._expires("user", "the user's certificate", self._identity.certificate)
         if self._device.security.policy is SecurityPolicy.NONE:
             return
         self._own = await self._read("own", self._have_pki().own)
         self._expires("own", "the gateway's own certificate", self._own.certificate)
-        endpoint = choose_endpoint(await discover(self._device), self._device.security, self._device.endpoint)
+        endpoint = choose_endpoint(await discover(self._device, addresses), self._device.security, self._device.endpoint)
         presented = await self._check(endpoint.ServerCertificate, endpoint.Server.ApplicationUri)
         policy = _POLICIES[endpoint.SecurityPolicyUri](presented.certificate, self._own.certificate, self._own.key, endpoint.SecurityMode)
         self._client.application_uri = self._own.application_uri
@@ -244,8 +246,14 @@ class SessionSecurity:
             _log.warning("%s: %s %s is valid until %s UTC: renew it before", self._device.name, what, thumbprint(certificate), f"{end:%Y-%m-%d %H:%M}")
 
     def _ends(self, kind: str, end: datetime) -> None:
+        self._told.add(kind)
         if self._metrics is not None:
             self._metrics.certificate_expires(kind, end.timestamp())
+
+    def is_complete(self) -> None:
+        """The session stands: the certificates that this took are those in use, and no others. While it does not, one of before may be why."""
+        if self._metrics is not None:
+            self._metrics.certificates_are(self._told)
 
     def _same_endpoint(self, endpoints: Sequence[ua.EndpointDescription]) -> ua.EndpointDescription:
         """The endpoint of this channel in the list that came over it. Source: OPC UA Part 4, 5.6.2.2."""

@@ -11,6 +11,7 @@ from plant.device import (
     AddressRange,
     BitWrites,
     CertificateUser,
+    Decoder,
     Device,
     Framing,
     Identity,
@@ -236,6 +237,7 @@ MISTAKES = {
     "named user with a certificate": of_opcua(
         'user = { name = "me", certificate = "/me.pem", key = "/me.key" }', "user.name", "unknown key 'name'", "certificate, key"
     ),
+    "decoder of another kind": of_opcua('decoder = "fast"', "decoder", "'fast'", "columns"),
     "polling as a number": of_opcua("polling = 1", "polling", "1 is neither true nor false", "polling = false"),
     "history as a text": of_opcua('history = "no"', "history", "'no' is neither true nor false", "history = true"),
     "line described otherwise": second(
@@ -290,6 +292,7 @@ def test_the_example_of_the_format_says_everything_a_device_can_have() -> None:
                 history=False,
                 application_uri="urn:plc-1:vendor:server",
                 heartbeat=Heartbeat("SYS.PLC101.NT101", 10.0),
+                decoder=Decoder.LIBRARY,
             ),
             "PLC-SEP-02": OpcuaDevice(
                 "PLC-SEP-02", "SEP", "opc.tcp://10.20.3.22:4840", user=CertificateUser("/etc/monazite/user.pem", "/etc/monazite/user.key")

@@ -14,6 +14,7 @@ from plant.device import (
     CertificateUser,
     Deadband,
     DeadbandKind,
+    Decoder,
     Device,
     Encoding,
     Framing,
@@ -199,6 +200,7 @@ def opcua_devices(draw: st.DrawFn) -> OpcuaDevice:
         history=draw(st.booleans()),
         application_uri=None if policy is SecurityPolicy.NONE else draw(st.none() | names.map("urn:{}".format)),
         heartbeat=draw(heartbeats),
+        decoder=draw(st.sampled_from(Decoder)),
     )
 
 

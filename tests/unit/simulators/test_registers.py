@@ -121,6 +121,20 @@ def test_bits_of_one_word() -> None:
     assert image.times.tolist() == [5, 5, 1], "the bit that was written as it stood is not touched"
 
 
+@pytest.mark.parametrize(("order", "word"), [(ByteOrder.ABCD, 0x8001), (ByteOrder.CDAB, 0x8001), (ByteOrder.BADC, 0x0180), (ByteOrder.DCBA, 0x0180)])
+def test_bits_of_a_word_stand_where_their_number_stands_in_the_word_s_own_order(order: ByteOrder, word: int) -> None:
+    bits = [tag_at(bit + 1, ModbusAddress(ModbusTable.HOLDING, 3, Encoding.BIT, order, bit=bit), data_type=DataType.BOOLEAN) for bit in (0, 15)]
+    image, table = table_of(bits)
+    image.write(0, 1.0, 1)
+    image.write(1, 1.0, 1)
+    assert table.read().tolist() == [word]
+    number, number_table = table_of([tag_at(1, ModbusAddress(ModbusTable.HOLDING, 3, Encoding.UINT16, order))])
+    number.write(0, float(0x8001), 1)
+    assert number_table.read().tolist() == [word]
+    assert table.write(3, [word & 0x0101], 2) is None
+    assert sorted([image.value(0), image.value(1)]) == [0.0, 1.0]
+
+
 def test_a_hole_reads_zero_and_takes_no_write() -> None:
     tags = [tag_at(1, ModbusAddress(ModbusTable.HOLDING, 5, Encoding.UINT16)), tag_at(2, ModbusAddress(ModbusTable.HOLDING, 8, Encoding.UINT16))]
     image, table = table_of(tags)

@@ -185,6 +185,14 @@ def test_a_bit_of_a_register_is_counted_from_the_least_significant(words: list[i
     assert by_tag(decoder.numbers(wire, TIME)) == [(number, TIME, float(words[word] >> bit & 1), Quality.GOOD) for number, (word, bit) in enumerate(picks, 1)]
 
 
+@pytest.mark.parametrize("order", ByteOrder)
+@pytest.mark.parametrize("bit", range(16))
+def test_a_bit_is_that_of_the_number_whose_register_has_the_same_order(order: ByteOrder, bit: int) -> None:
+    decoder = decoder_of(ModbusAddress(ModbusTable.HOLDING, 0, Encoding.BIT, order, bit=bit), ModbusAddress(ModbusTable.HOLDING, 0, Encoding.UINT16, order))
+    wire = (1 << bit).to_bytes(2, "little" if order in {ByteOrder.BADC, ByteOrder.DCBA} else "big")
+    assert decoder.numbers(wire, TIME).value.tolist() == [1.0, float(1 << bit)]
+
+
 def test_bits_and_numbers_of_the_same_register_do_not_disturb_each_other() -> None:
     bit_15, bit_0 = (ModbusAddress(ModbusTable.HOLDING, 1, Encoding.BIT, bit=bit) for bit in (15, 0))
     decoder = decoder_of(bit_15, holding(0, Encoding.INT16), bit_0, holding(1, Encoding.UINT16))

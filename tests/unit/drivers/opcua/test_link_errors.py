@@ -3,7 +3,7 @@ import struct
 import pytest
 from asyncua import ua
 
-from drivers.opcua.link_errors import speaking_of
+from drivers.opcua.link_errors import result_of, speaking_of
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 
 
@@ -30,3 +30,16 @@ def test_what_could_be_a_fault_of_ours_too_is_in_the_log_with_its_place(error: E
 def test_silence_and_refusal_are_no_fault_of_the_protocol(error: Exception) -> None:
     with pytest.raises(DeviceUnreachable, match="a read"), speaking_of("a read"):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        (TimeoutError(), "timeout"),
+        (ConnectionResetError("reset"), "disconnected"),
+        (ua.uaerrors.BadTooManyOperations(), "refused"),  # type: ignore[no-untyped-call]  # asyncua leaves it untyped
+        (struct.error("short"), "unreadable"),
+    ],
+)
+def test_a_request_is_counted_by_how_it_ended(error: Exception, result: str) -> None:
+    assert result_of(error) == result

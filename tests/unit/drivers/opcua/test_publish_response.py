@@ -16,6 +16,7 @@ from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.opcua import library_response
 from drivers.opcua.binary_reader import UnreadableResponse
 from drivers.opcua.decode import Decoded, HandleTable, decode
 from drivers.opcua.publish_response import decode_notifications, read_publish_response, read_republish_response
@@ -200,6 +201,22 @@ def assert_read_alike(body: bytes, library: ua.PublishResponse) -> None:
 def test_any_response_reads_as_the_library_reads_it(response: ua.PublishResponse) -> None:
     body = struct_to_binary(response)
     assert_read_alike(body, struct_from_binary(ua.PublishResponse, Buffer(body)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(responses())
+def test_the_way_around_this_decoder_leads_to_the_same_batches(response: ua.PublishResponse) -> None:
+    again = ua.RepublishResponse(NotificationMessage=response.Parameters.NotificationMessage)
+    body, body_again = struct_to_binary(response), struct_to_binary(again)
+    for one, other in (
+        (read_publish_response(body), library_response.read_publish_response(body)),
+        (read_republish_response(body_again), library_response.read_republish_response(body_again)),
+    ):
+        told = ("sequence_number", "bears_data", "ended", "subscription_id", "available_sequence_numbers", "more_notifications")
+        assert [getattr(one, name, None) for name in told[:4]] == [getattr(other, name, None) for name in told[:4]]
+        assert list(getattr(one, told[4], ())) == list(getattr(other, told[4], ()))
+        assert getattr(one, told[5], None) == getattr(other, told[5], None)
+        assert_same(decode_notifications(one, TABLE, RECEIVED), decode_notifications(other, TABLE, RECEIVED))
 
 
 @settings(max_examples=20, deadline=None)

@@ -17,6 +17,7 @@ ALLOWED = {
         Step.REJECTED: CommandState.REJECTED,
         Step.EXPIRED: CommandState.EXPIRED,
         Step.FAILED: CommandState.FAILED,
+        Step.ACCEPTED: CommandState.ACCEPTED,
         Step.UNKNOWN: CommandState.UNKNOWN,
     },
 }
