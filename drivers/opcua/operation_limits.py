@@ -4,7 +4,7 @@ Rule: a server says its limits (OPC UA Part 5, 6.3.11), or says nothing, or says
 in halves, and the size that went through is kept for the session.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from asyncua import ua
@@ -93,14 +93,25 @@ class OperationLimits:
         Raises:
             DeviceUnreachable, DeviceProtocolError
         """
-        sizes = {
-            ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead: self.read,
-            ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall: self.monitored_items,
-            ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse: self.browse,
-            ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData: self.history,
-            ua.ObjectIds.Server_ServerCapabilities_MaxHistoryContinuationPoints: self.history,
-            ua.ObjectIds.Server_ServerCapabilities_MaxBrowseContinuationPoints: self.browse_points,
-        }
+        await self._learn(
+            connection,
+            {
+                ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead: self.read,
+                ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall: self.monitored_items,
+                ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse: self.browse,
+                ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData: self.history,
+            },
+        )
+        # In a second call, and that no larger than the first allows: one that is refused would make every read of the session smaller.
+        await self._learn(
+            connection,
+            {
+                ua.ObjectIds.Server_ServerCapabilities_MaxHistoryContinuationPoints: self.history,
+                ua.ObjectIds.Server_ServerCapabilities_MaxBrowseContinuationPoints: self.browse_points,
+            },
+        )
+
+    async def _learn(self, connection: Connection, sizes: Mapping[int, CallSize]) -> None:
         places = [ua.ReadValueId(NodeId=ua.NodeId(ua.Int32(node)), AttributeId=ua.AttributeIds.Value) for node in sizes]
         answers = await self.read.run("a read of its limits", places, connection.read_places)
         for size, answer in zip(sizes.values(), answers, strict=True):
