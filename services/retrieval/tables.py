@@ -118,10 +118,15 @@ class _Csv:
         return b""
 
 
-class _Arrow:
+class _Streamed:
+    """What Arrow's own writers write into a file."""
+
     def __init__(self, schema: pa.Schema) -> None:
         self._sink = _Sink()
-        self._writer = pa.ipc.new_stream(pa.PythonFile(self._sink, "w"), schema)
+        self._writer = self._opened(pa.PythonFile(self._sink, "w"), schema)
+
+    def _opened(self, file: pa.PythonFile, schema: pa.Schema) -> pa.ipc.RecordBatchStreamWriter | pq.ParquetWriter:
+        return pa.ipc.new_stream(file, schema)
 
     def write(self, record: pa.RecordBatch) -> bytes:
         self._writer.write_batch(record)
@@ -132,18 +137,9 @@ class _Arrow:
         return self._sink.take()
 
 
-class _Parquet:
-    def __init__(self, schema: pa.Schema) -> None:
-        self._sink = _Sink()
-        self._writer = pq.ParquetWriter(pa.PythonFile(self._sink, "w"), schema)
-
-    def write(self, record: pa.RecordBatch) -> bytes:
-        self._writer.write_batch(record)
-        return self._sink.take()
-
-    def end(self) -> bytes:
-        self._writer.close()
-        return self._sink.take()
+class _Parquet(_Streamed):
+    def _opened(self, file: pa.PythonFile, schema: pa.Schema) -> pa.ipc.RecordBatchStreamWriter | pq.ParquetWriter:
+        return pq.ParquetWriter(file, schema)
 
 
 class _Json:
@@ -176,7 +172,7 @@ class _Json:
         return (self._next if self._next.startswith(b"{") else b"") + b"]}"
 
 
-_WRITERS: Final[dict[str, type[_Csv] | type[_Arrow] | type[_Parquet] | type[_Json]]] = {CSV: _Csv, ARROW: _Arrow, PARQUET: _Parquet, JSON: _Json}
+_WRITERS: Final[dict[str, type[_Csv] | type[_Streamed] | type[_Json]]] = {CSV: _Csv, ARROW: _Streamed, PARQUET: _Parquet, JSON: _Json}
 
 
 def pieces(kind: str, rows: Iterable[tuple[Tag, Batch]], *, is_text: bool) -> Generator[bytes]:

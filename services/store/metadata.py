@@ -82,11 +82,6 @@ class Metadata:
         self._engine = engine
         self._insert = sqlite_insert if engine.dialect.name == "sqlite" else postgresql_insert
 
-    def create(self) -> None:
-        """Makes the tables that are missing."""
-        with self._transaction() as connection:
-            _metadata.create_all(connection)
-
     def register_tags(self, tags: Sequence[Tag]) -> None:
         """Brings the tag table to ``tags``; tags that left the site stay, their history is readable by name.
 
