@@ -81,12 +81,16 @@ class PostgresServer:
         self._process.wait(_DEADLINE)
 
     def kill_backend(self, database: str) -> bool:
-        """SIGKILL of the server process of one connection to ``database``, if there is any: the server ends all others, recovers and goes on by itself."""
+        """SIGKILL of the server process of one connection to ``database``: the server ends all others, recovers and goes on by itself. False: there is none."""
         with psycopg.connect(self.dsn, connect_timeout=2) as connection:
             found = connection.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", (database,)).fetchone()
-        if found is not None:
+        if found is None:
+            return False
+        try:
             os.kill(found[0], signal.SIGKILL)
-        return found is not None
+        except ProcessLookupError:  # its connection has just been closed
+            return False
+        return True
 
     def close(self) -> None:
         if self._process is not None and self.runs:
