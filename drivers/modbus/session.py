@@ -19,7 +19,7 @@ Rules:
 import math
 import struct
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 
 from drivers.metrics import DriverMetrics
 from drivers.modbus.client import ModbusClient
@@ -79,15 +79,19 @@ class ModbusSession:
     def trouble(self) -> str | None:
         """See ``drivers.session``: a device, or a line, that cannot be read as often as its tags ask (``schedule``), does not take as many requests at once as
         it should (``window``), or refuses addresses."""
+        return "; ".join(self._troubles()) or None
+
+    def _troubles(self) -> Iterator[str]:
         slow = [f"{scanned.schedule.period:g} s" for scanned in self._classes if scanned.schedule.is_overloaded]
         if slow:
-            return f"overloaded: most of the last scans every {' and '.join(slow)} were late; ask for fewer tags, or less often"
+            yield f"overloaded: most of the last scans every {' and '.join(slow)} were late; ask for fewer tags, or less often"
         identity = self._device.identity
         if self._is_untold and identity is not None:
-            return f"it does not tell its identity: {identity.table} {identity.address} could not be read; its values are Uncertain and nothing is written"
-        if (told := str(self._refusals)) or (window := self._client.lost_window) is None:
-            return told or None
-        return f"answers were lost, misnumbered or cut short with {window} requests under way: one at a time now, all again later; write window = 1"
+            yield f"it does not tell its identity: {identity.table} {identity.address} could not be read; its values are Uncertain and nothing is written"
+        if told := str(self._refusals):
+            yield told
+        if (window := self._client.lost_window) is not None:
+            yield f"answers were lost, misnumbered or cut short with {window} requests under way: one at a time now, all again later; write window = 1"
 
     async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
         """Modbus devices keep no history that can be asked for."""

@@ -333,9 +333,14 @@ async def test_devices_that_hang_drip_reset_and_refuse_do_not_delay_the_scans_of
             for server in bad:
                 await stack.enter_async_context(linked(device_at(server, 0.3)))
             await beside.until(Quality.GOOD)
-            disturbed = await intervals(beside)
-    assert len(disturbed) >= 0.9 * len(undisturbed)
-    assert disturbed[len(disturbed) // 2] - undisturbed[len(undisturbed) // 2] < 0.005
+            for _ in range(3):  # the machine may be busy with something else; a driver that lets others wait is late every time
+                disturbed = await intervals(beside)
+                fewer = len(disturbed) < 0.9 * len(undisturbed)
+                later = disturbed[len(disturbed) // 2] - undisturbed[len(undisturbed) // 2]
+                if not fewer and later < 0.005:
+                    break
+    assert not fewer
+    assert later < 0.005
     assert all(server.connections >= 2 for server in bad)
 
 
