@@ -182,6 +182,9 @@ def _check_inputs(row: SourceRow, expression: Expression, by_name: Mapping[str, 
             row.place.report("inputs", f"{name} is itself computed by an expression", "write out its expression here")
         elif tag_row is not None and tag_row.tag is not None and tag_row.tag.data_type.is_text:
             row.place.report("inputs", f"{name} is a text", "use tags that are numbers")
+        elif tag_row is not None and tag_row.tag is not None and tag_row.tag.compression_deviation is not None:
+            what = f"{name} is thinned (compression), and results over thinned history would not be those that were"
+            row.place.report("inputs", what, "leave its compression blank in tags.csv")
 
 
 def _check_calculated(row: SourceRow, tag: Tag) -> None:

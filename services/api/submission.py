@@ -7,9 +7,12 @@ Rules:
 3. What this API exports it takes back: the columns are those of its own answers, and ``unit`` is passed over.
 """
 
+import asyncio
 import csv
 import io
 import math
+import re
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -26,17 +29,21 @@ from plant.quality import Quality, is_bad, quality_from_name
 from plant.site import Site
 from plant.site_tags import REACH
 from plant.tag import DataType, Tag
+from services.api.arrow_bodies import RefusedBody, record_batches
 from services.api.problems import ApiProblem
 from services.retrieval.tables import ARROW, CSV, JSON
+from services.store import FIRST_TIME
 
 MOST: Final = 20_000
 """Samples of one request."""
 
 _AHEAD: Final = 5 * 60 * times.MICROSECONDS
 _COLUMNS: Final = ("tag", "time", "value")
+_NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_LONGEST_TEXT: Final = 4000
 
 _Name = Annotated[str, Field(max_length=200)]
-_Text = Annotated[str, Field(max_length=4000)]
+_Text = Annotated[str, Field(max_length=_LONGEST_TEXT)]
 
 
 class Series(BaseModel):
@@ -87,8 +94,13 @@ class _Sorting:
         self._numbers: dict[tuple[int, int], tuple[float, int]] = {}
         self._texts: dict[tuple[int, int], tuple[str, int]] = {}
         self.rejected: list[Rejection] = []
+        self._count = 0
 
     def add(self, name: str, time: str, value: object, quality: str) -> None:
+        """Raises ``ApiProblem`` 413 at the first sample that is too many."""
+        self._count += 1
+        if self._count > MOST:
+            raise ApiProblem(413, f"a request takes {MOST} samples; send the rest in another one")
         try:
             self._add(name, time, value, quality)
         except _Refused as refused:
@@ -106,8 +118,6 @@ class _Sorting:
 
     def submitted(self, reason: str, mode: EditMode) -> Submitted:
         numbers, texts = self._numbers, self._texts
-        if len(numbers) + len(texts) + len(self.rejected) > MOST:
-            raise ApiProblem(413, f"a request takes {MOST} samples; send the rest in another one")
         samples = SampleBatch(
             np.array([tag_id for tag_id, _ in numbers], np.int32),
             np.array([time for _, time in numbers], np.int64),
@@ -127,7 +137,10 @@ async def submitted(request: Request, site: Site, reason: str, mode: EditMode) -
         ApiProblem: 415, 422 or 413: nothing of the body can be used.
     """
     kind = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
-    body = await request.body()
+    return await asyncio.to_thread(_sorted, kind, await request.body(), site, reason, mode)
+
+
+def _sorted(kind: str, body: bytes, site: Site, reason: str, mode: EditMode) -> Submitted:
     sorting = _Sorting(site)
     if kind == JSON:
         submission = _validated(body)
@@ -174,18 +187,14 @@ def _add_csv(sorting: _Sorting, body: bytes) -> None:
 
 def _add_arrow(sorting: _Sorting, body: bytes) -> None:
     try:
-        with pa.ipc.open_stream(body) as reader:
-            names = set(reader.schema.names)
-            if not set(_COLUMNS) <= names:
-                raise ApiProblem(422, f"the columns are {', '.join(_COLUMNS)} and, if you like, quality; there are {', '.join(sorted(names))[:200]}")
-            count = 0
-            for record in reader:
-                record.validate(full=True)
-                count += record.num_rows
-                if count > MOST:
-                    raise ApiProblem(413, f"a request takes {MOST} samples; send the rest in another one")
-                _add_record(sorting, record)
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        for record in record_batches(body, (*_COLUMNS, "quality"), MOST):
+            names = record.schema.names
+            if not set(_COLUMNS) <= set(names) or len(names) != len(set(names)):
+                raise ApiProblem(422, f"the columns are {', '.join(_COLUMNS)} and, if you like, quality, each once; of these there are {', '.join(names)}")
+            _add_record(sorting, record)
+    except RefusedBody as error:
+        raise ApiProblem(413 if "takes" in str(error) else 422, str(error)) from None
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, struct.error) as error:
         raise ApiProblem(422, f"the body is no whole Arrow stream of samples: {str(error)[:200]}") from None
 
 
@@ -210,6 +219,8 @@ def _moment(text: str, latest: int) -> int:
         moment = None
     if moment is None:
         raise _Refused("its time is none; write it as in 2026-11-23T04:00:00Z")
+    if moment < FIRST_TIME:
+        raise _Refused("its time lies before the year 1")
     if moment > latest:
         raise _Refused("its time lies ahead; history takes what was")
     return moment
@@ -223,11 +234,11 @@ def _stored(quality: str) -> int:
 
 
 def _text(value: object, quality: int) -> str:
-    if isinstance(value, str) and "\0" not in value:
+    if isinstance(value, str) and "\0" not in value and len(value) <= _LONGEST_TEXT:
         return value
     if value is None and is_bad(quality):
         return ""
-    raise _Refused("the tag is text; send a string without NUL, or null with a Bad quality")
+    raise _Refused("the tag is text; send a string of at most 4000 characters without NUL, or null with a Bad quality")
 
 
 def _number(tag: Tag, value: object, quality: int) -> float:
@@ -246,6 +257,8 @@ def _number(tag: Tag, value: object, quality: int) -> float:
 def _as_number(value: object) -> float:
     if value is None or value == "":
         return math.nan
+    if isinstance(value, str) and _NUMBER.fullmatch(value) is None:
+        raise _Refused(f"{value[:50]!r} is no number")
     try:
         return float(value)  # type: ignore[arg-type]  # whatever float() takes is a number, and the rest is refused
     except (TypeError, ValueError, OverflowError):

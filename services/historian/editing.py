@@ -3,7 +3,8 @@
 Rules:
 
 1. An edit is an event in the stream before it is made; where the event cannot be kept, nothing is written.
-2. It is one transaction, and visible to every read when it is answered.
+2. It is visible to every read when it is answered. Of one that failed part may be written (SQLite: a month is a transaction).
+   Edits are made one after the other, in the order of the times that they bear.
 3. A request that is read after its expiry is refused: its asker was told long ago that nobody knows what became of it. Made again, the same edit changes
    nothing more.
 """
@@ -44,6 +45,8 @@ EDITED: Final = "history.edited"
 DELETED: Final = "history.deleted"
 """Kinds of the events that tell what is about to be done."""
 
+_DELETED_AT_ONCE: Final = 20_000
+
 Changing = Callable[[Collection[int], int, int], AbstractAsyncContextManager[None]]
 """Entered around a change of tag ids' history, from when to when (UTC microseconds, the end not included)."""
 
@@ -59,6 +62,7 @@ class Editing:
         self._metrics = metrics
         self._written = written
         self._changing = changing
+        self._one_edits = asyncio.Lock()
 
     async def serve(self) -> list[Subscription]:
         return [
@@ -79,14 +83,15 @@ class Editing:
             request = decode(data)
             if times.now() >= request.expires:
                 return EditAnswer(refused=EditRefused.EXPIRED, detail="the historian read it too late; nothing was written")
-            return await perform(request)
+            async with self._one_edits:
+                return await perform(request)
         except MalformedMessage as error:
             return EditAnswer(refused=EditRefused.MALFORMED, detail=str(error))
         except Unstorable as error:
             return EditAnswer(refused=EditRefused.UNSTORABLE, detail=str(error))
         except (StoreUnavailable, Stopped) as error:
             _log.warning("an edit was not made, the store is away: %s", error)
-            return EditAnswer(refused=EditRefused.STORE_AWAY, detail="the store is away; nothing was written")
+            return EditAnswer(refused=EditRefused.STORE_AWAY, detail="the store is away; send the same again, what was written already changes nothing more")
         except BusUnavailable as error:
             _log.warning("an edit was not made, the audit trail cannot be kept: %s", error)
             return EditAnswer(refused=EditRefused.NO_AUDIT, detail="the audit trail cannot be kept; nothing was written")
@@ -117,8 +122,22 @@ class Editing:
         author = Authorship(request.user, request.reason, times.now())
         await self._tell(DELETED, author, {"tag_id": request.tag_id, "start": request.start, "end": request.end})
         async with self._changing({request.tag_id}, request.start, request.end):
-            deleted = await asyncio.to_thread(self._store.delete, request.tag_id, request.start, request.end, author)
+            deleted = await self._delete_in_pieces(request, author)
         return EditAnswer(deleted=deleted)
+
+    async def _delete_in_pieces(self, request: DeleteRequest, author: Authorship) -> int:
+        """Commits get their turn between two of them."""
+        deleted, start = 0, request.start
+        while start < request.end:
+            until = await asyncio.to_thread(self._end_of_piece, request.tag_id, start, request.end)
+            deleted += await asyncio.to_thread(self._store.delete, request.tag_id, start, until, author)
+            start = until
+        return deleted
+
+    def _end_of_piece(self, tag_id: int, start: int, end: int) -> int:
+        samples = self._store.samples(tag_id, start, end, _DELETED_AT_ONCE)
+        times_there = samples.time if len(samples) else self._store.texts(tag_id, start, end, _DELETED_AT_ONCE).time
+        return int(times_there[-1]) + 1 if len(times_there) == _DELETED_AT_ONCE else end
 
     async def _tell(self, kind: str, author: Authorship, detail: dict[str, Scalar]) -> None:
         event = Event(f"{kind}:{uuid.uuid4().hex}", author.time, kind, "history", author.user, {**detail, "reason": author.reason})

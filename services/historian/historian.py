@@ -112,6 +112,8 @@ class Historian:
                 await asyncio.to_thread(self._store.prepare, self._site.tags)
                 self._committed_positions = dict(await asyncio.to_thread(self._store.positions))
                 self._ledger = PositionLedger(self._committed_positions)
+                if self._outage is not None:
+                    self._outage.before = dict(self._committed_positions)
                 samples, texts = await asyncio.to_thread(self._store.snapshot)
                 await asyncio.to_thread(self._recalculation.prepare, stop)
             except StoreUnavailable as error:

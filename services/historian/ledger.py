@@ -41,6 +41,7 @@ class PositionLedger:
     def __init__(self, positions: Mapping[str, Position]) -> None:
         self._positions = dict(positions)
         self._holes: dict[str, list[_Hole]] = {}
+        self._missing = 0
         self._begun: dict[str, tuple[int, int]] = {}  # (epoch, when its first batch was received) of a device whose position is in the epoch before
 
     def has_passed(self, envelope: Envelope) -> bool:
@@ -69,6 +70,7 @@ class PositionLedger:
             return self._fill(device, envelope.sequence)
         self._positions[device] = Position(device, envelope.epoch, envelope.sequence, max(latest, before.last_time))
         missing = range(before.sequence + 1, envelope.sequence)
+        self._missing += len(missing)
         gaps = _gap(device, before.last_time, _taken_up(batch), GapCause.BATCH_LOST) if missing else []
         if gaps and len(missing) <= _WATCHED_HOLE:
             self._holes.setdefault(device, []).append(_Hole(set(missing), gaps[0]))
@@ -85,6 +87,7 @@ class PositionLedger:
         for hole in self._holes.get(device, []):
             if sequence in hole.missing:
                 hole.missing.discard(sequence)
+                self._missing -= 1
                 if not hole.missing:
                     self._holes[device].remove(hole)
                     return [replace(hole.gap, recovered=True)]
@@ -93,8 +96,8 @@ class PositionLedger:
 
     @property
     def missing(self) -> int:
-        """Batches that left holes which are watched for."""
-        return sum(len(hole.missing) for holes in self._holes.values() for hole in holes)
+        """Batches that left holes and have not come after all, since this ledger began; of holes too wide to be watched none is seen to come."""
+        return self._missing
 
     def positions(self, devices: set[str]) -> Sequence[Position]:
         """Positions of these devices, as far as they have any."""

@@ -59,7 +59,10 @@ class History:
 
         Raises:
             BadCursor: ``cursor`` is not one of ours, or one of another tag.
+            ValueError: ``bounds`` of history as it was known: they are not known as they were then.
         """
+        if bounds and known_at is not None:
+            raise ValueError("bounds of history as it was known are not given; ask for a longer time instead")
         first = start if cursor is None else _time_behind(cursor, tag)
         batch = self._range(tag, max(first, start), end, limit) if known_at is None else self._as_known(tag, max(first, start), end, limit, known_at)
         following = _cursor(tag, int(batch.time[-1])) if len(batch) == limit else None

@@ -1,7 +1,8 @@
 """What the loss ledger says of a tag: no value is drawn across a loss, whatever samples stand on its two sides.
 
 A lost link leaves a Bad sample where it was noticed; a gateway that was killed, or a batch that never came, leaves none. So the beginning of every loss
-that was not made good counts as a Bad sample, ``BadDataLost``, which holds until the next sample of the tag.
+that was not made good counts as a Bad sample, ``BadDataLost``, which holds until the next sample of the tag; and where some of it came after all, so does
+the moment behind the last sample that lies inside.
 """
 
 from collections.abc import Sequence
@@ -27,9 +28,14 @@ def is_inside(losses: Sequence[Gap], time: int) -> bool:
     return any(gap.start < time and (gap.end is None or time < gap.end) for gap in losses)
 
 
-def begins_of(losses: Sequence[Gap]) -> Int64Column:
-    """Times of the Bad samples that stand for losses, ascending, none twice."""
-    return np.unique(np.array([gap.start + 1 for gap in losses], np.int64))
+def begins_of(store: Store, tag_id: int, losses: Sequence[Gap], last: int) -> Int64Column:
+    """Times of the Bad samples that stand for losses, ascending, none twice; ``last``: what lies behind it is not asked for."""
+    begins = [gap.start + 1 for gap in losses]
+    for gap in losses:
+        inside = store.sample_before(tag_id, (last if gap.end is None else min(gap.end, last)) - 1)
+        if len(inside) and int(inside.time[0]) > gap.start:
+            begins.append(int(inside.time[0]) + 1)
+    return np.unique(np.array(begins, np.int64))
 
 
 def with_losses(samples: TagSamples, begins: Int64Column) -> TagSamples:

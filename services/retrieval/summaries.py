@@ -46,7 +46,7 @@ class SummaryReader:
         after = self._nearest(self._store.sample_after, self._end - 1)
         first = int(before.time[-1]) if len(before) else self._start - 1
         last = int(after.time[0]) if len(after) else _EVER
-        begins = begins_of(losses_of(self._store, self._tag.device, first, last))
+        begins = begins_of(self._store, self._tag.id, losses_of(self._store, self._tag.device, first, last), last)
         self._begins = begins[(begins >= self._start) & (begins < self._end)]
         return Surroundings(
             with_losses(before, begins[(begins > first) & (begins < self._start)]), with_losses(after, begins[(begins >= self._end) & (begins < last)])

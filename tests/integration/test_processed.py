@@ -199,6 +199,20 @@ def test_intervals_beyond_what_an_answer_holds_are_refused() -> None:
         Intervals(T0, T0, SECOND)
 
 
+def test_a_loss_that_was_filled_in_part_is_bad_behind_what_came(sqlite_url: str) -> None:
+    store = open_store(sqlite_url)
+    try:
+        store.prepare(TAGS)
+        store.commit(Commit(batch_of([(1, T0 - SECOND, 5.0, 0), (1, T0 + 600 * SECOND, 5.0, 0), (1, T0 + HOUR + SECOND, 5.0, 0)]), TextBatch.empty()))
+        store.save_gap(Gap(DENSE.device, T0 - SECOND, T0 + HOUR, GapCause.GATEWAY_STOPPED))
+        for _ in range(2):
+            found = Processed(store).aggregates(DENSE, AggregateFunction.PERCENT_GOOD, Intervals(T0, T0 + HOUR, 0))
+            assert found.value[0] < 0.001
+            keep_up(store)
+    finally:
+        store.close()
+
+
 def test_an_hour_is_thinned_once_within_its_deviation_and_what_comes_late_is_kept(store_url: str) -> None:
     smooth = make_tag(1, compression_deviation=0.5)
     site = Site("Test", {}, (smooth,))

@@ -1,7 +1,7 @@
 """Whole histories in one answer of any length, made while it is sent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -20,7 +20,9 @@ from services.store import Store
 router = APIRouter(tags=["history"])
 
 AT_ONCE: Final = 2
-"""Exports that are made at the same time; each holds a connection to the store for as long as its client reads."""
+"""Exports that are made at the same time."""
+
+_ROWS_A_READ: Final = 16_384
 
 
 @router.get("/export")
@@ -45,20 +47,27 @@ async def export(
         raise ApiProblem(429, f"{AT_ONCE} exports are under way already; try again when one has ended", {"Retry-After": "10"})
     kind = accepted(request)
     table = pieces(kind, _rows(state.store, tags, first, last), is_text=kinds.pop())
-    return StreamingResponse(_sent(table, state.exports), media_type=media_type_of(kind))
+    begin = await asyncio.to_thread(next, table)  # a store that is away is told before the answer has begun
+    return StreamingResponse(_sent(begin, table, state.exports), media_type=media_type_of(kind))
 
 
-async def _sent(table: Generator[bytes], exports: asyncio.Semaphore) -> AsyncIterator[bytes]:
-    """Made in a thread, piece by piece; a client that goes away ends it."""
+async def _sent(begin: bytes, table: Iterator[bytes], exports: asyncio.Semaphore) -> AsyncIterator[bytes]:
+    """Made in a thread, piece by piece, as fast as the client takes it."""
     async with exports:
-        try:
-            while (piece := await asyncio.to_thread(next, table, None)) is not None:
-                yield piece
-        finally:
-            table.close()
+        yield begin
+        while (piece := await asyncio.to_thread(next, table, None)) is not None:
+            yield piece
 
 
 def _rows(store: Store, tags: list[Tag], start: int, end: int) -> Iterator[tuple[Tag, Batch]]:
+    """Page after page: between two of them nothing of the store is held, however slowly the client reads. What is written meanwhile behind the last page
+    is in the next one."""
     for tag in tags:
-        for batch in store.scan_texts(tag.id, start, end) if tag.data_type.is_text else store.scan(tag.id, start, end):
-            yield tag, batch
+        first = start
+        while True:
+            batch = store.texts(tag.id, first, end, _ROWS_A_READ) if tag.data_type.is_text else store.samples(tag.id, first, end, _ROWS_A_READ)
+            if len(batch):
+                yield tag, batch
+            if len(batch) < _ROWS_A_READ:
+                break
+            first = int(batch.time[-1]) + 1

@@ -10,6 +10,7 @@ from plant import times
 from plant.quality import quality_name
 from services.api.auth import CurrentUser
 from services.api.columns import accepted, columns_of, json_response, shown, table_response
+from services.api.problems import ApiProblem
 from services.api.state import state_of, tag_named
 from services.api.time_range import parsed, time_range
 from services.retrieval.tables import JSON, quality_names, time_texts
@@ -47,6 +48,8 @@ async def get_samples(
     tag = tag_named(state, name)
     first, last = time_range(start, end)
     known = None if known_at is None else parsed(known_at, "known_at")
+    if bounds and known is not None:
+        raise ApiProblem(422, "bounds: not given of history as it was known; ask for a longer time instead")
     page = await asyncio.to_thread(state.history.page, tag, first, last, limit, cursor=cursor, bounds=bounds, known_at=known)
     kind = accepted(request)
     if kind != JSON:

@@ -223,6 +223,14 @@ def test_a_text_has_no_deadband_in_the_server(tmp_path: Path) -> None:
     assert problem.message == "SEP.COL101.FIC101 is a String, which has none"
 
 
+def test_an_input_of_a_calculated_tag_is_not_thinned(tmp_path: Path) -> None:
+    folder = changed(tmp_path, ("tags.csv", SMALL_SITE["tags.csv"], with_column("tags.csv", "compression", "0.1", "9,SEP.COL101.FIC101")))
+    (problem,) = problems_of(folder)
+    assert (problem.file, problem.line) == ("calculated.toml", 12)
+    assert "SEP.COL101.FIC101 is thinned (compression)" in problem.message
+    assert "blank in tags.csv" in problem.mend
+
+
 def test_elements_of_one_array_are_tags_of_their_own(tmp_path: Path) -> None:
     rows = "tag,node,index\nSEP.COL101.PT101,nsu=urn:a;i=42,{}\nSEP.COL101.FIC101,nsu=urn:a;i=42,{}\n"
     assert len(load_site(changed(tmp_path, ("opcua.csv", SMALL_SITE["opcua.csv"], rows.format(0, 1)))).tags) == 12

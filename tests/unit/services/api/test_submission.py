@@ -171,3 +171,54 @@ async def test_more_samples_than_a_request_takes_are_refused() -> None:
     with pytest.raises(ApiProblem) as refused:
         await read(("tag,time,value\r\n" + "\r\n".join(lines)).encode(), CSV)
     assert refused.value.status == 413
+
+
+def compressed(codec: str) -> bytes:
+    table = pa.table({"tag": [PRESSURE.name], "time": pa.array([T0], pa.timestamp("us", tz="UTC")), "value": [1.0], "junk": ["0" * 10_000_000]})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4"])
+async def test_a_compressed_arrow_stream_is_refused_before_it_is_unpacked(codec: str) -> None:
+    before = pa.total_allocated_bytes()
+    body = compressed(codec)
+    with pytest.raises(ApiProblem) as refused:
+        await read(body, ARROW)
+    assert (refused.value.status, "compressed" in refused.value.detail) == (422, True)
+    assert pa.total_allocated_bytes() - before < 1_000_000
+
+
+async def test_an_arrow_stream_of_too_many_rows_is_refused() -> None:
+    count = MOST + 1
+    body = arrow_of(tag=pa.array([PRESSURE.name] * count), time=pa.array(range(T0, T0 + count), pa.timestamp("us", tz="UTC")), value=pa.array([1.0] * count))
+    with pytest.raises(ApiProblem) as refused:
+        await read(body, ARROW)
+    assert refused.value.status == 413
+
+
+async def test_columns_that_are_not_asked_for_are_passed_over_and_one_that_is_twice_is_refused() -> None:
+    time = pa.array([T0], pa.timestamp("us", tz="UTC"))
+    sent = await read(arrow_of(tag=pa.array([PRESSURE.name]), time=time, value=pa.array([1.0]), note=pa.array(["x"])), ARROW)
+    assert rows_of(sent.samples) == [(1, T0, 1.0, 0)]
+    table = pa.Table.from_arrays([pa.array([PRESSURE.name]), time, time, pa.array([1.0])], names=["tag", "time", "time", "value"])
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(ApiProblem) as refused:
+        await read(sink.getvalue(), ARROW)
+    assert refused.value.status == 422
+
+
+async def test_a_time_before_the_calendar_is_rejected_alone() -> None:
+    sent = await series(PRESSURE.name, [1.0, 2.0], time=["0001-01-01T00:00:00+01:00", WHEN])
+    assert [rejection.time for rejection in sent.rejected] == ["0001-01-01T00:00:00+01:00"]
+    assert sent.samples.value.tolist() == [2.0]
+
+
+@pytest.mark.parametrize("text", ["1_000", "\u0663", "0x10", "infinity", ""])
+async def test_what_only_python_calls_a_number_is_none(text: str) -> None:
+    sent = await read(f"tag,time,value\r\n{PRESSURE.name},{WHEN},{text}\r\n".encode(), CSV)
+    assert len(sent.rejected) == 1
