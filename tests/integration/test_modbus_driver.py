@@ -311,6 +311,12 @@ async def test_a_device_without_tags_whose_line_breaks_is_down(server: RogueModb
         await link.until_true(lambda: link.driver.status.state is LinkState.DOWN)
 
 
+def _keeps_up(disturbed: list[float], undisturbed: list[float]) -> bool:
+    """Nine in ten of the scans, and the middle one no more than 5 ms later."""
+    later = disturbed[len(disturbed) // 2] - undisturbed[len(undisturbed) // 2]
+    return len(disturbed) >= 0.9 * len(undisturbed) and later < 0.005
+
+
 async def test_devices_that_hang_drip_reset_and_refuse_do_not_delay_the_scans_of_another() -> None:
     """Scans of a sound device beside eight that are not, against the same device alone. Each is on a line of its own."""
 
@@ -333,14 +339,12 @@ async def test_devices_that_hang_drip_reset_and_refuse_do_not_delay_the_scans_of
             for server in bad:
                 await stack.enter_async_context(linked(device_at(server, 0.3)))
             await beside.until(Quality.GOOD)
-            for _ in range(3):  # the machine may be busy with something else; a driver that lets others wait is late every time
-                disturbed = await intervals(beside)
-                fewer = len(disturbed) < 0.9 * len(undisturbed)
-                later = disturbed[len(disturbed) // 2] - undisturbed[len(undisturbed) // 2]
-                if not fewer and later < 0.005:
+            disturbed = await intervals(beside)
+            for _ in range(2):  # the machine may have been busy with something else; a driver that lets others wait is late every time
+                if _keeps_up(disturbed, undisturbed):
                     break
-    assert not fewer
-    assert later < 0.005
+                disturbed = await intervals(beside)
+    assert _keeps_up(disturbed, undisturbed)
     assert all(server.connections >= 2 for server in bad)
 
 
