@@ -73,6 +73,14 @@ def test_changes_of_inputs_are_replaced_as_a_whole(store: Store, store_url: str)
     assert store.input_changes() == []
 
 
+def test_changes_of_inputs_that_cannot_be_replaced_stay_as_they_were(store: Store) -> None:
+    kept = [InputChange(1, T0, T0 + 1, by_hand=True)]
+    store.save_input_changes(kept)
+    with pytest.raises((Unstorable, StoreUnavailable)):
+        store.save_input_changes([InputChange(2, T0, T0 + 5, by_hand=False), InputChange(2, T0, T0 + 9, by_hand=True)])
+    assert store.input_changes() == kept
+
+
 def test_text_comes_back_as_it_was(store: Store) -> None:
     batch = TextBatch.of([3, 3, 3], [T0, T0 + 1, T0 + 2], ["LOT-1", "", "größer ☃"], [0, BAD, 0])
     store.commit(Commit(SampleBatch.empty(), batch))

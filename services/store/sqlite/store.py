@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import create_engine
 from sqlalchemy.pool import QueuePool
 
 from plant.batch import Int64Column, SampleBatch, TextBatch
@@ -25,8 +24,9 @@ from services.store.rows import check_gap, check_storable, distinct
 from services.store.sqlite import read
 from services.store.sqlite.backup import back_up
 from services.store.sqlite.columns import samples_from, texts_from
-from services.store.sqlite.connections import Connections, open_file
+from services.store.sqlite.connections import Connections
 from services.store.sqlite.due import DueMarks
+from services.store.sqlite.engines import engine_of
 from services.store.sqlite.integrity import check_main, check_months
 from services.store.sqlite.ledger import catch_up_snapshot, positions_in, write_gaps, write_positions, write_snapshot
 from services.store.sqlite.month_files import MonthFiles, MonthGone, companions
@@ -54,7 +54,7 @@ class SqliteStore:
         self._connections = Connections(file, readers=_READERS)
         self._files = MonthFiles(file)
         self._due = DueMarks(self._connections)
-        self._metadata = Metadata(create_engine("sqlite://", creator=lambda: open_file(file), poolclass=QueuePool))
+        self._metadata = Metadata(engine_of(file, QueuePool))
         self._is_ready = False
         self._one_changes = threading.Lock()
 
