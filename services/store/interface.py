@@ -117,6 +117,9 @@ class DueHours:
     def __len__(self) -> int:
         return len(self.tag_id)
 
+    def select(self, rows: npt.NDArray[np.bool_]) -> "DueHours":
+        return DueHours(self.tag_id[rows], self.hour[rows], self.thinned[rows])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RollUps:
@@ -269,9 +272,17 @@ class Store(Protocol):
         """Hours with ``start <= begin < end``; an hour without a row that is not due has no samples."""
         ...
 
-    def thin(self, samples: SampleBatch, done: DueHours, reports: Sequence[CompressionReport]) -> None:
-        """Removes samples that the swinging door leaves out (no revisions: their values are kept within the tag's deviation), remembers that the
-        hours ``done`` were thinned, in one transaction; then adds the reports to those of before. The hours stay due, in the caller's hands."""
+    def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
+        """Removes samples that the swinging door leaves out (no revisions: their values are kept within the tag's deviation) and remembers that their
+        hours were thinned, in one transaction. The hours stay due, in the caller's hands.
+
+        Every sample lies in one of the hours ``done``. An hour that changed since it was taken is left whole, and may be thinned the next time: its lines
+        were drawn without what came. Returns which of ``done`` were thinned, bool.
+        """
+        ...
+
+    def add_compression(self, reports: Sequence[CompressionReport]) -> None:
+        """Adds the reports of what was thinned to those of before."""
         ...
 
     def compression(self, tag_id: int) -> CompressionReport | None:

@@ -8,6 +8,7 @@ import pytest
 from plant import times
 from plant.aggregates import STORED_COLUMNS, Summaries, TagSamples, summarise
 from plant.batch import TextBatch
+from plant.compression_report import CompressionReport
 from plant.edit import EditMode
 from plant.quality import Quality
 from services.store import HOUR, MINUTE, Authorship, Commit, DueHours, Edit, RollUps, Store, open_store
@@ -165,7 +166,7 @@ def test_thinning_removes_samples_without_a_revision_and_is_remembered(store: St
     commit(store, *rows)
     due = store.take_due(LATER, 10)
     assert not due.thinned.any()
-    store.thin(batch_of(rows[1:-1]), due, [])
+    assert store.thin(batch_of(rows[1:-1]), due).tolist() == [True, True, True]
     assert due_of(store) == [1, 2, 3], "they are still in hand"
     assert rows_of(store.samples(1, *EVER, 100)) == [rows[0], rows[-1]]
     assert len(store.revisions(1, *EVER, 0)) == 0
@@ -176,13 +177,28 @@ def test_thinning_removes_samples_without_a_revision_and_is_remembered(store: St
     assert (pairs(again), again.thinned.tolist()) == ([(1, 2), (1, 9)], [True, False])
 
 
-def test_a_sample_that_was_corrected_since_it_was_read_is_not_thinned(store: Store) -> None:
-    commit(store, (1, T0, 1.0, 0), (1, T0 + 1, 1.0, 0))
+def test_an_hour_that_changed_since_it_was_read_is_left_whole_and_thinned_the_next_time(store: Store) -> None:
+    rows = [(1, T0 + number * MINUTE, float(number), 0) for number in range(100)]
+    commit(store, *rows)
     due = store.take_due(LATER, 10)
-    read = store.samples(1, *EVER, 10)
-    commit(store, (1, T0 + 1, 50.0, 0))
-    store.thin(read, due, [])
-    assert rows_of(store.samples(1, *EVER, 10)) == [(1, T0 + 1, 50.0, 0)]
+    left_out = batch_of(rows[1:59] + rows[61:99])
+    commit(store, (1, T0 + 1, -5000.0, 0), (1, T0 + 2 * MINUTE, 50.0, 0))
+    assert store.thin(left_out, due).tolist() == [False, True]
+    assert store.samples(1, T0, T0 + HOUR, 100).value.tolist() == [0.0, -5000.0, 1.0, 50.0, *map(float, range(3, 60))]
+    assert store.samples(1, T0 + HOUR, T0 + 2 * HOUR, 100).value.tolist() == [60.0, 99.0]
+    store.save_roll_ups(rolled_up(store, due, MINUTE), rolled_up(store, due, HOUR), due)
+    again = store.take_due(LATER, 10)
+    assert (pairs(again), again.thinned.tolist()) == ([(1, 0)], [False])
+    assert store.thin(left_out, again).tolist() == [True]
+    assert store.samples(1, T0, T0 + HOUR, 100).value.tolist() == [0.0, -5000.0, 50.0, 59.0], "one that was corrected is not the one that was left out"
+
+
+def test_what_thinning_did_adds_up(store: Store) -> None:
+    assert store.compression(1) is None
+    store.add_compression([])
+    store.add_compression([CompressionReport(1, 100, 10, 0.5), CompressionReport(2, 7, 7, 0.0)])
+    store.add_compression([CompressionReport(1, 50, 1, 0.25)])
+    assert store.compression(1) == CompressionReport(1, 150, 11, 0.5)
 
 
 def test_retention_drops_samples_and_minutes_and_keeps_hours(store: Store) -> None:

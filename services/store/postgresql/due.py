@@ -7,6 +7,7 @@ that is neither says only that the hour was thinned.
 from typing import Final, LiteralString
 
 import numpy as np
+import numpy.typing as npt
 from psycopg import Connection, sql
 
 from plant import times
@@ -33,6 +34,10 @@ _FORGET: Final[LiteralString] = (
     "DELETE FROM roll_up_due d USING " + HOURS + " WHERE d.tag_id = hours.tag_id AND d.hour = hours.hour AND taken AND NOT due AND NOT thinned"
 )
 _GIVE_BACK: Final[LiteralString] = "UPDATE roll_up_due d SET taken = FALSE FROM " + HOURS + " WHERE d.tag_id = hours.tag_id AND d.hour = hours.hour AND taken"
+_IN_HAND: Final[LiteralString] = (
+    "SELECT d.tag_id, d.hour FROM roll_up_due d JOIN " + HOURS + " ON d.tag_id = hours.tag_id AND d.hour = hours.hour "
+    "WHERE d.taken AND NOT d.due ORDER BY d.tag_id, d.hour FOR UPDATE OF d"
+)
 _THINNED: Final[LiteralString] = "UPDATE roll_up_due d SET thinned = TRUE FROM " + HOURS + " WHERE d.tag_id = hours.tag_id AND d.hour = hours.hour"
 
 
@@ -62,6 +67,13 @@ def give_back(connection: Connection, done: DueHours) -> None:
     hours = hour_parameters(done.tag_id, done.hour)
     connection.execute(_FORGET, hours)
     connection.execute(_GIVE_BACK, hours)
+
+
+def still_taken(connection: Connection, hours: DueHours) -> npt.NDArray[np.bool_]:
+    """Which hours are in hand and have not changed since they were taken; what changes one waits until the transaction ends."""
+    rows = connection.execute(_IN_HAND, hour_parameters(hours.tag_id, hours.hour)).fetchall()
+    found = {(tag_id, times.from_datetime(hour)) for tag_id, hour in rows}
+    return np.array([pair in found for pair in zip(hours.tag_id.tolist(), hours.hour.tolist(), strict=True)], np.bool_)
 
 
 def remember_thinned(connection: Connection, done: DueHours) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final, LiteralString
 
 import numpy as np
+import numpy.typing as npt
 from psycopg import sql
 
 from plant import times
@@ -20,7 +21,7 @@ from services.store.metadata import Metadata
 from services.store.postgresql.arrays import read_samples
 from services.store.postgresql.connections import Connections
 from services.store.postgresql.continuous import refresh, want_refresh
-from services.store.postgresql.due import due_hours, give_back, mark_due, remember_thinned, take_due
+from services.store.postgresql.due import due_hours, give_back, mark_due, remember_thinned, still_taken, take_due
 from services.store.postgresql.edits import delete_rows, edit_rows, read_revisions
 from services.store.postgresql.marks import DueMarks, hours_of
 from services.store.postgresql.moments import moment_of
@@ -31,6 +32,7 @@ from services.store.postgresql.schema import SCHEMA_LOCK, Found, bring_up, look
 from services.store.postgresql.sizing import sizing_of
 from services.store.postgresql.write import (
     catch_up_snapshot,
+    lock_revisions,
     remove_samples,
     write_gaps,
     write_positions,
@@ -38,7 +40,7 @@ from services.store.postgresql.write import (
     write_snapshot,
     write_texts,
 )
-from services.store.rows import check_gap, check_storable, distinct
+from services.store.rows import check_gap, check_storable, distinct, rows_in
 
 _PARTITIONS_A_COMMIT: Final = 240
 """Partitions that one commit may make: each takes locks, and a server has so many."""
@@ -217,10 +219,16 @@ class PostgresqlStore:
         with self._connections.transaction(reads=True) as connection:
             return read_roll_ups(connection, WHOLE_HOURS, tag_id, start, end)
 
-    def thin(self, samples: SampleBatch, done: DueHours, reports: Sequence[CompressionReport]) -> None:
+    def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
         with self._connections.transaction() as connection:
-            remove_samples(connection, samples)
-            remember_thinned(connection, done)
+            lock_revisions(connection)  # first, as whoever corrects history does: neither waits for the other
+            in_hand = still_taken(connection, done)
+            thinned = done.select(in_hand)
+            remove_samples(connection, samples.select(rows_in(thinned, samples.tag_id, samples.time)))
+            remember_thinned(connection, thinned)
+        return in_hand
+
+    def add_compression(self, reports: Sequence[CompressionReport]) -> None:
         self._metadata.add_compression(reports)
 
     def compression(self, tag_id: int) -> CompressionReport | None:

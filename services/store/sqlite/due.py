@@ -12,6 +12,7 @@ import sqlite3
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from plant import times
 from plant.batch import Int32Column, Int64Column, SampleBatch, TextBatch
@@ -21,6 +22,7 @@ from services.store.sqlite.connections import Connections
 _REMEMBERED: Final = 1_000_000
 _MARK: Final = "INSERT INTO due_hour (tag_id, hour) VALUES (?, ?) ON CONFLICT (tag_id, hour) DO UPDATE SET taken = 0"
 _TAKE: Final = "SELECT tag_id, hour FROM due_hour WHERE taken = 0 AND hour <= ? ORDER BY hour, tag_id LIMIT ?"
+_IS_TAKEN: Final = "SELECT 1 FROM due_hour WHERE tag_id = ? AND hour = ? AND taken"
 _BETWEEN: Final = "SELECT hour FROM due_hour WHERE tag_id = ? AND hour > ? AND hour < ? ORDER BY hour"
 
 _BACKUP_LIVES: Final = 120 * times.MICROSECONDS
@@ -86,6 +88,12 @@ def take_off(connection: sqlite3.Connection, done: DueHours) -> None:
     """Takes hours that are still in hand off, in the caller's transaction. While a backup is made they become due once more instead."""
     statement = "UPDATE due_hour SET taken = 0" if is_backed_up(connection) else "DELETE FROM due_hour"
     connection.executemany(f"{statement} WHERE tag_id = ? AND hour = ? AND taken", zip(done.tag_id.tolist(), done.hour.tolist(), strict=True))
+
+
+def still_taken(connection: sqlite3.Connection, hours: DueHours) -> npt.NDArray[np.bool_]:
+    """Which hours are in hand and have not changed since they were taken."""
+    pairs = zip(hours.tag_id.tolist(), hours.hour.tolist(), strict=True)
+    return np.array([connection.execute(_IS_TAKEN, pair).fetchone() is not None for pair in pairs], np.bool_)
 
 
 def is_backed_up(connection: sqlite3.Connection) -> bool:

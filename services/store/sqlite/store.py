@@ -172,9 +172,11 @@ class SqliteStore:
     def hours(self, tag_id: int, start: int, end: int) -> RollUps:
         return read_hours(self._main, tag_id, start, end)
 
-    def thin(self, samples: SampleBatch, done: DueHours, reports: Sequence[CompressionReport]) -> None:
+    def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
         with self._one_changes:
-            thin(self._history, samples, done)
+            return thin(self._main, self._history, samples, done)
+
+    def add_compression(self, reports: Sequence[CompressionReport]) -> None:
         self._metadata.add_compression(reports)
 
     def compression(self, tag_id: int) -> CompressionReport | None:
