@@ -7,7 +7,8 @@ Rules:
    while its lines are drawn waits for the next time.
 3. What is rolled up is what is stored, so that a roll-up answers as the samples do.
 4. Hours of tags that the site does not have stay due: nobody knows whether such a tag is stepped.
-5. While commits are behind, upkeep waits: what is still in the stream belongs into the hours that it would roll up.
+5. What was in hand when the store failed is due again before more is taken: a store that comes back finds no hour forgotten.
+6. While commits are behind, upkeep waits: what is still in the stream belongs into the hours that it would roll up.
 """
 
 import asyncio
@@ -63,6 +64,7 @@ class Upkeep:
         self._thinned_ids = np.array([tag.id for tag in site.tags if tag.compression_deviation is not None and not tag.is_stepped], np.int32)
         self._metrics = metrics
         self._is_behind = is_behind
+        self._gave_up = False
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -76,6 +78,14 @@ class Upkeep:
 
     def keep_up(self, now: int) -> bool:
         """Rolls up some of the hours that were over at ``now`` (UTC microseconds); whether there may be more. Blocks."""
+        if self._gave_up:
+            self._store.take_back()
+        self._gave_up = True  # until it is done
+        is_more = self._keep_up(now)
+        self._gave_up = False
+        return is_more
+
+    def _keep_up(self, now: int) -> bool:
         begun = time.monotonic()
         due = self._store.take_due(now - LATENESS, _HOURS_A_PIECE)
         self._metrics.roll_up_lag.set(max(0, now - int(due.hour.min()) - HOUR) / times.MICROSECONDS if len(due) else 0)

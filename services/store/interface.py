@@ -253,6 +253,10 @@ class Store(Protocol):
         them done; an hour that changes meanwhile is due again whatever is saved. Hours in hand when a historian died are due again when it prepares."""
         ...
 
+    def take_back(self) -> None:
+        """Hours in hand are due again: whoever took them gave up."""
+        ...
+
     def due_hours(self, tag_id: int, start: int, end: int) -> Int64Column:
         """Begins of the hours of a tag that touch ``start <= time < end`` and whose roll-ups are not to be used, taken or not; ascending."""
         ...

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from plant import times
 from plant.aggregates import AggregateFunction, aggregate
 from plant.batch import SampleBatch, TextBatch
+from plant.errors import StoreUnavailable
 from plant.ledger import Gap, GapCause
 from plant.quality import Quality
 from plant.site import Site
@@ -20,7 +21,7 @@ from services.historian.metrics import HistorianMetrics
 from services.historian.upkeep import LATENESS, MINUTES_FROM, Upkeep
 from services.retrieval import Intervals, Processed
 from services.retrieval.summaries import SummaryReader
-from services.store import HOUR, MINUTE, Commit, DueHours, Store, open_store
+from services.store import HOUR, MINUTE, Commit, DueHours, RollUps, Store, open_store
 from tests.samples import batch_of, make_tag
 
 DENSE = make_tag(1)
@@ -260,5 +261,28 @@ def test_what_comes_while_an_hour_is_thinned_finds_it_whole(store_url: str, monk
         assert spike[2] in kept.value
         raw = np.array([row[2] for row in rows[:3600]])
         assert np.abs(np.interp(np.array([row[1] for row in rows[:3600]]), kept.time, kept.value) - raw).max() <= 1.0
+    finally:
+        store.close()
+
+
+def test_hours_that_a_failing_store_did_not_save_are_rolled_up_when_it_is_well(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(store_url)
+    try:
+        store.prepare(TAGS)
+        store.commit(Commit(history(1), TextBatch.empty()))
+        upkeep = Upkeep(store, SITE, HistorianMetrics(CollectorRegistry()), lambda: False)
+
+        def fail(minutes: RollUps, hours: RollUps, done: DueHours) -> None:
+            raise StoreUnavailable("the disk is full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "save_roll_ups", fail)
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable):
+                    upkeep.keep_up(END + HOUR)
+        upkeep.keep_up(END + HOUR)
+        for tag in TAGS:
+            assert len(store.due_hours(tag.id, T0, END)) == 0
+            assert len(store.hours(tag.id, T0, END)) == HOURS - 1
     finally:
         store.close()

@@ -151,6 +151,13 @@ def test_hours_in_the_hands_of_a_historian_that_died_are_due_again(store: Store,
     again.close()
 
 
+def test_hours_that_are_taken_back_are_due_again(store: Store) -> None:
+    commit(store, (1, T0, 1.0, 0), (1, T0 + 2 * HOUR, 1.0, 0))
+    assert len(store.take_due(LATER, 10)) == 2
+    store.take_back()
+    assert pairs(store.take_due(LATER, 10)) == [(1, 0), (1, 2)]
+
+
 def test_what_changes_nothing_may_make_an_hour_due_but_never_wrong(store: Store) -> None:
     commit(store, (1, T0, 1.0, 0))
     roll_up(store)

@@ -81,7 +81,7 @@ def remember_thinned(connection: Connection, done: DueHours) -> None:
 
 
 def take_back(connection: Connection) -> None:
-    """Makes due again what was in the hands of a historian that is no more."""
+    """Makes due again what is in hand."""
     connection.execute("UPDATE roll_up_due SET due = TRUE, taken = FALSE WHERE taken")
 
 

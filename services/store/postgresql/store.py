@@ -21,7 +21,7 @@ from services.store.metadata import Metadata
 from services.store.postgresql.arrays import read_samples
 from services.store.postgresql.connections import Connections
 from services.store.postgresql.continuous import refresh, want_refresh
-from services.store.postgresql.due import due_hours, give_back, mark_due, remember_thinned, still_taken, take_due
+from services.store.postgresql.due import due_hours, give_back, mark_due, remember_thinned, still_taken, take_back, take_due
 from services.store.postgresql.edits import delete_rows, edit_rows, read_revisions
 from services.store.postgresql.marks import DueMarks, hours_of
 from services.store.postgresql.moments import moment_of
@@ -192,6 +192,10 @@ class PostgresqlStore:
                 due = take_due(connection, before, limit)
             self._marks.discard(hours_of(due.tag_id, due.hour))
         return due
+
+    def take_back(self) -> None:
+        with self._marks.taking(), self._connections.transaction() as connection:
+            take_back(connection)
 
     def due_hours(self, tag_id: int, start: int, end: int) -> Int64Column:
         with self._connections.transaction(reads=True) as connection:

@@ -159,6 +159,10 @@ class SqliteStore:
             tag_id, hour = self._due.take(before, limit)
         return thinned_among(self._files, tag_id, hour)
 
+    def take_back(self) -> None:
+        with self._one_changes:
+            self._due.take_back()
+
     def due_hours(self, tag_id: int, start: int, end: int) -> Int64Column:
         return self._due.between(tag_id, start, end)
 
