@@ -132,6 +132,9 @@ class RollUps:
     def __len__(self) -> int:
         return len(self.tag_id)
 
+    def select(self, rows: npt.NDArray[np.bool_]) -> "RollUps":
+        return RollUps(self.tag_id[rows], self.start[rows], self.summaries.select(rows))
+
     @staticmethod
     def empty(*, stepped: bool = False) -> "RollUps":
         nothing = summarise(TagSamples.empty(stepped), np.array([0, 1], np.int64))
@@ -177,7 +180,7 @@ class Store(Protocol):
 
     def prepare(self, tags: Sequence[Tag]) -> None:
         """Brings the schema to this version, registers the tags, brings the snapshot up to what was committed and not saved in it, and makes hours that
-        were in hand due again.
+        were in hand due again, and those of tags that are stepped now and were not, or the other way.
 
         Called by the historian before anything else; safe to repeat.
 
@@ -263,6 +266,7 @@ class Store(Protocol):
 
     def save_roll_ups(self, minutes: RollUps, hours: RollUps, done: DueHours) -> None:
         """Replaces the roll-ups of the hours ``done`` (an hour without a row has no samples) in one transaction, and takes them off the due ones.
+        Those that retention has dropped meanwhile are taken off and keep the roll-ups that they have.
 
         Every hour of ``minutes`` and ``hours`` is one of ``done``.
         """
@@ -302,7 +306,8 @@ class Store(Protocol):
         ...
 
     def drop_before(self, time: int) -> Sequence[str]:
-        """Retention: removes whole files, partitions or chunks of samples, texts and minutes that end before ``time``; their names. Hours stay."""
+        """Retention: removes whole files, partitions or chunks of samples, texts and minutes that end before ``time``; their names. Hours stay,
+        and what is written before the end of what was dropped, then or ever after, makes none of them due."""
         ...
 
     def size(self) -> int:

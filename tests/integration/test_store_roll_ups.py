@@ -1,5 +1,6 @@
 """The store suite: hours that are due, their roll-ups, thinning and retention."""
 
+import contextlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,7 @@ from plant.batch import TextBatch
 from plant.compression_report import CompressionReport
 from plant.edit import EditMode
 from plant.quality import Quality
+from plant.tag import DataType
 from services.store import HOUR, MINUTE, Authorship, Commit, DueHours, Edit, RollUps, Store, open_store
 from tests.samples import batch_of, make_tag, rows_of
 
@@ -225,3 +227,51 @@ def test_retention_drops_samples_and_minutes_and_keeps_hours(store: Store) -> No
         assert store.due_hours(1, *EVER).tolist() == [months[3] + HOUR]
     commit(store, (1, months[1], 1.0, 0))
     assert store.sample_after(1, 0).time.tolist() == [months[1]]
+
+
+def test_what_comes_into_a_time_that_retention_dropped_leaves_its_roll_ups_as_they_are(store: Store, store_url: str) -> None:
+    old = times.parse_time("2026-01-10T10:00:00Z", 0)
+    commit(store, *((1, old + number * MINUTE, 50.0, 0) for number in range(60)), (1, T0, 1.0, 0))
+    roll_up(store)
+    hours = store.hours(1, *EVER)
+    store.edit(Edit(batch_of([(1, old + 1, 60.0, 0)]), NO_TEXTS, EditMode.INSERT, ANNA))
+    in_hand = store.take_due(LATER, 10)
+    assert pairs(in_hand) == [(1, (old - T0) // HOUR)]
+    assert store.drop_before(T0 - 60 * 24 * HOUR)
+    commit(store, (1, old + 5, 0.0, 0))
+    store.save_roll_ups(rolled_up(store, in_hand, MINUTE), rolled_up(store, in_hand, HOUR), in_hand)
+    store.edit(Edit(batch_of([(1, old + 6, 0.0, 0)]), NO_TEXTS, EditMode.INSERT, ANNA))
+    store.delete(1, old + 6, old + 7, ANNA)
+    with contextlib.closing(open_store(store_url)) as again:
+        again.prepare(TAGS)
+        commit(again, (1, old + 7, 0.0, 0))
+    assert due_of(store) == []
+    assert_same(store.hours(1, *EVER), hours)
+    commit(store, (1, T0 + 1, 1.0, 0), (1, old + 8, 0.0, 0))
+    assert due_of(store) == [0]
+    roll_up(store)
+    assert store.hours(1, *EVER).summaries.good_count.tolist() == [60, 2]
+
+
+def test_nothing_that_retention_did_not_drop_is_kept_from_being_rolled_up(store: Store) -> None:
+    commit(store, (1, T0, 1.0, 0))
+    assert store.drop_before(T0 - 60 * 24 * HOUR) == []
+    commit(store, (1, T0 - 100 * 24 * HOUR, 1.0, 0))
+    assert due_of(store) == [-2400, 0]
+
+
+def test_hours_of_a_tag_that_is_stepped_now_and_was_not_are_due(store: Store) -> None:
+    commit(store, (1, T0, 1.0, 0), (1, T0 + 5 * HOUR, 1.0, 0))
+    roll_up(store, T0 + 2 * HOUR)
+    commit(store, (2, T0, 1.0, 0))
+    roll_up(store, T0 + 2 * HOUR)
+    assert store.hours(1, *EVER).start.tolist() == store.hours(2, *EVER).start.tolist() == [T0]
+    store.prepare(TAGS)
+    assert due_of(store) == [5]
+    stepped = [make_tag(1, data_type=DataType.INT16), TAGS[1]]
+    store.prepare(stepped)
+    assert (due_of(store), due_of(store, 2)) == ([0, 5], [])
+    assert pairs(store.take_due(LATER, 10)) == [(1, 0), (1, 5)]
+    store.prepare(stepped)
+    store.prepare(TAGS)
+    assert due_of(store) == [0, 5]

@@ -1,9 +1,10 @@
 """The table ``roll_up_due``: hours whose roll-ups are to be made again, inside a transaction of the caller.
 
 ``due``: something changed since the hour was handed out. ``taken``: it is in somebody's hands, and not handed out a second time before it is saved. A row
-that is neither says only that the hour was thinned.
+that is neither says only that the hour was thinned. What retention has gone past is never due: the roll-ups of its hours are all that tells of it.
 """
 
+from collections.abc import Sequence
 from typing import Final, LiteralString
 
 import numpy as np
@@ -12,6 +13,7 @@ from psycopg import Connection, sql
 
 from plant import times
 from plant.batch import Int32Column, Int64Column
+from plant.tag import Tag
 from services.store.interface import HOUR, DueHours
 from services.store.postgresql.arrays import read_columns
 from services.store.postgresql.copying import times_of
@@ -24,6 +26,11 @@ HOURS: Final[LiteralString] = "unnest(%s::integer[], %s::timestamptz[]) AS hours
 
 MARK: Final[LiteralString] = "ON CONFLICT (tag_id, hour) DO UPDATE SET due = TRUE WHERE NOT roll_up_due.due"
 _MARK: Final[LiteralString] = "INSERT INTO roll_up_due (tag_id, hour) SELECT tag_id, hour FROM " + HOURS + " " + MARK
+_MARK_ALL: Final[LiteralString] = (
+    "INSERT INTO roll_up_due (tag_id, hour) SELECT r.tag_id, r.ts FROM roll_up_hour r JOIN tag t ON t.id = r.tag_id "
+    "JOIN unnest(%s::integer[], %s::boolean[]) AS now (tag_id, stepped) ON now.tag_id = r.tag_id AND now.stepped <> t.stepped "
+    "WHERE r.ts >= %s ORDER BY 1, 2 " + MARK
+)
 _TAKE: Final[LiteralString] = """
     UPDATE roll_up_due d SET due = FALSE, taken = TRUE
     FROM (SELECT tag_id, hour FROM roll_up_due WHERE due AND NOT taken AND hour <= %s ORDER BY hour, tag_id LIMIT %s) next
@@ -44,7 +51,21 @@ _THINNED: Final[LiteralString] = "UPDATE roll_up_due d SET thinned = TRUE FROM "
 def mark_due(connection: Connection, keys: Int64Column) -> None:
     """Marks hours, given as ``marks.hours_of`` does."""
     if len(keys):
+        keys = keys[begin_of(keys) >= kept_from(connection)]
         connection.execute(_MARK, hour_parameters(tag_of(keys), begin_of(keys)))
+
+
+def mark_made_otherwise(connection: Connection, tags: Sequence[Tag]) -> None:
+    """Marks the hours that were rolled up while a tag was continuous and is stepped now, or the other way; before the tags are registered."""
+    parameters = ([tag.id for tag in tags], [tag.is_stepped for tag in tags], moment_of(kept_from(connection)))
+    connection.execute(_MARK_ALL, parameters)
+
+
+def kept_from(connection: Connection, *, holds: bool = False) -> int:
+    """Where retention has gone to: the samples of hours before are gone. ``holds``: it goes no further until the transaction ends."""
+    row = connection.execute("SELECT kept_from FROM retention FOR SHARE" if holds else "SELECT kept_from FROM retention").fetchone()
+    assert row is not None, "a script puts it there"
+    return int(row[0])
 
 
 def take_due(connection: Connection, before: int, limit: int) -> DueHours:

@@ -21,7 +21,7 @@ from services.store.metadata import Metadata
 from services.store.postgresql.arrays import read_samples
 from services.store.postgresql.connections import Connections
 from services.store.postgresql.continuous import refresh, want_refresh
-from services.store.postgresql.due import due_hours, give_back, mark_due, remember_thinned, still_taken, take_back, take_due
+from services.store.postgresql.due import due_hours, give_back, kept_from, mark_due, mark_made_otherwise, remember_thinned, still_taken, take_back, take_due
 from services.store.postgresql.edits import delete_rows, edit_rows, read_revisions
 from services.store.postgresql.marks import DueMarks, hours_of
 from services.store.postgresql.moments import moment_of
@@ -74,6 +74,8 @@ class PostgresqlStore:
             self._found = bring_up(connection, driver, tags, self._connections.address)
             self._partitions = present_partitions(driver)
         self._marks.forget_all()
+        with self._connections.transaction() as connection:
+            mark_made_otherwise(connection, tags)
         self._metadata.register_tags(tags)
         with self._connections.transaction() as connection:
             catch_up_snapshot(connection)
@@ -206,8 +208,10 @@ class PostgresqlStore:
         if found.timescaledb is None:
             self._make_partitions(minutes.start)
         with self._connections.transaction() as connection:
-            replace_roll_ups(connection, MINUTES, minutes, done)
-            replace_roll_ups(connection, WHOLE_HOURS, hours, done)
+            start = kept_from(connection, holds=True)
+            kept = done.select(done.hour >= start)
+            replace_roll_ups(connection, MINUTES, minutes.select(minutes.start >= start), kept)
+            replace_roll_ups(connection, WHOLE_HOURS, hours.select(hours.start >= start), kept)
             give_back(connection, done)
             if found.has_columnstore:
                 want_refresh(connection, done.hour)

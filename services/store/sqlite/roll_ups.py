@@ -13,9 +13,9 @@ from plant.batch import Int32Column, Int64Column, SampleBatch
 from services.store.interface import HOUR, DueHours, RollUps
 from services.store.rows import rows_in
 from services.store.sqlite.connections import Connections
-from services.store.sqlite.due import still_taken, take_off
+from services.store.sqlite.due import kept_from, still_taken, take_off
 from services.store.sqlite.month_files import MonthFiles, MonthGone
-from services.store.sqlite.months import months_of
+from services.store.sqlite.months import end_of, months_of
 from services.store.sqlite.write import thin_history
 
 Mask = npt.NDArray[np.bool_]
@@ -28,9 +28,11 @@ _QUERY: Final = f"SELECT {_COLUMNS} FROM {{}} WHERE tag_id = ? AND ts >= ? AND t
 def save_roll_ups(main: Connections, files: MonthFiles, minutes: RollUps, hours: RollUps, done: DueHours) -> None:
     """Minutes first: until the main file's transaction the hours are due, and nobody uses either.
 
-    Hours of a month that has no file any more stay as they are: they were made while it had one.
+    Hours of a month that retention dropped or that has no file any more stay as they are: they were made while it had one.
     """
-    there = files.existing()
+    with main.reading() as connection:
+        start = kept_from(connection)
+    there = [month for month in files.existing() if end_of(month) > start]
     for month, (of_done, of_minutes) in _by_month(done.hour, minutes.start, there).items():
         with files.writing(month) as connection:
             ends = [(tag_id, hour, hour + HOUR) for tag_id, hour in _pairs(done.tag_id[of_done], done.hour[of_done])]

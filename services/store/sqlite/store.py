@@ -70,6 +70,7 @@ class SqliteStore:
             check_months(self._files)
             bring_up(self._file)
             self._due.take_back()
+            self._due.mark_made_otherwise(tags)
         self._metadata.register_tags(tags)
         catch_up_snapshot(self._main, self._files)
 
@@ -189,10 +190,9 @@ class SqliteStore:
     def drop_before(self, time: int) -> Sequence[str]:
         with self._one_changes:
             months = [month for month in self._history.existing() if end_of(month) <= time]
-            names = [self._files.drop(month) for month in months]
             if months:
-                self._due.forget_before(end_of(months[-1]))
-        return names
+                self._due.keep_from(end_of(months[-1]))  # first: a kill in between leaves files, which are old still
+            return [self._files.drop(month) for month in months]
 
     def size(self) -> int:
         files = [self._file, *map(self._files.file, self._files.existing())]
