@@ -3,10 +3,12 @@
 Rules:
 
 1. An hour is rolled up some minutes after its end, and again when something in it is changed; until then questions read its samples.
-2. An hour is thinned once: what comes after that is kept whole, so that errors do not add up (docs/decisions/0015-swinging-door.md).
+2. An hour is thinned once: what comes after that is kept whole, so that errors do not add up (docs/decisions/0015-swinging-door.md). One that changes
+   while its lines are drawn waits for the next time.
 3. What is rolled up is what is stored, so that a roll-up answers as the samples do.
 4. Hours of tags that the site does not have stay due: nobody knows whether such a tag is stepped.
-5. While commits are behind, upkeep waits: what is still in the stream belongs into the hours that it would roll up.
+5. What was in hand when the store failed is due again before more is taken: a store that comes back finds no hour forgotten.
+6. While commits are behind, upkeep waits: what is still in the stream belongs into the hours that it would roll up.
 """
 
 import asyncio
@@ -29,7 +31,7 @@ from plant.swinging_door import SwingingDoor
 from plant.tag import Tag
 from services.historian.delivery import pause
 from services.historian.metrics import HistorianMetrics
-from services.store import HOUR, MINUTE, DueHours, RollUps, Store
+from services.store import HOUR, MINUTE, DueHours, RollUps, Store, rows_in
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Upkeep:
         self._thinned_ids = np.array([tag.id for tag in site.tags if tag.compression_deviation is not None and not tag.is_stepped], np.int32)
         self._metrics = metrics
         self._is_behind = is_behind
+        self._gave_up = False
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -75,6 +78,14 @@ class Upkeep:
 
     def keep_up(self, now: int) -> bool:
         """Rolls up some of the hours that were over at ``now`` (UTC microseconds); whether there may be more. Blocks."""
+        if self._gave_up:
+            self._store.take_back()
+        self._gave_up = True  # until it is done
+        is_more = self._keep_up(now)
+        self._gave_up = False
+        return is_more
+
+    def _keep_up(self, now: int) -> bool:
         begun = time.monotonic()
         due = self._store.take_due(now - LATENESS, _HOURS_A_PIECE)
         self._metrics.roll_up_lag.set(max(0, now - int(due.hour.min()) - HOUR) / times.MICROSECONDS if len(due) else 0)
@@ -91,7 +102,7 @@ class Upkeep:
         return len(due) == _HOURS_A_PIECE
 
     def _of_kind(self, due: DueHours, kind: _Kind) -> DueHours:
-        return _select(due, np.array([self._kinds.get(tag_id) is kind for tag_id in due.tag_id.tolist()], np.bool_))
+        return due.select(np.array([self._kinds.get(tag_id) is kind for tag_id in due.tag_id.tolist()], np.bool_))
 
     def _roll_up(self, due: DueHours) -> None:
         minutes: list[RollUps] = []
@@ -105,15 +116,17 @@ class Upkeep:
             self._store.save_roll_ups(RollUps.concatenate(minutes), RollUps.concatenate(hours), due)
 
     def _thin(self, due: DueHours) -> None:
-        fresh = _select(due, np.isin(due.tag_id, self._thinned_ids) & ~due.thinned)
+        fresh = due.select(np.isin(due.tag_id, self._thinned_ids) & ~due.thinned)
         if not len(fresh):
             return
         parts = [self._samples(tag_id, start, end) for tag_id, begins in _by_tag(fresh) for start, end in _spans(begins)]
         batch = SampleBatch.concatenate(parts)
         kept = self._doors.thin(batch)
-        reports: Sequence[CompressionReport] = compression_reports(batch, kept)
-        self._store.thin(batch.select(~kept), fresh, reports)
-        self._metrics.thinned.inc(len(batch) - int(kept.sum()))
+        thinned = fresh.select(self._store.thin(batch.select(~kept), fresh))
+        told = rows_in(thinned, batch.tag_id, batch.time)
+        reports: Sequence[CompressionReport] = compression_reports(batch.select(told), kept[told])
+        self._store.add_compression(reports)
+        self._metrics.thinned.inc(int((told & ~kept).sum()))
 
     def _samples(self, tag_id: int, start: int, end: int) -> SampleBatch:
         return SampleBatch.concatenate(list(self._store.scan(tag_id, start, end)))
@@ -132,10 +145,6 @@ def rolled_up(tag: Tag, batch: SampleBatch, hour_edges: Int64Column) -> tuple[Ro
 
 def _of_tag(tag: Tag, starts: Int64Column, summaries: Summaries, kept: Mask) -> RollUps:
     return RollUps(np.full(int(kept.sum()), tag.id, np.int32), starts[kept], summaries.select(kept))
-
-
-def _select(due: DueHours, rows: Mask) -> DueHours:
-    return DueHours(due.tag_id[rows], due.hour[rows], due.thinned[rows])
 
 
 def _by_tag(due: DueHours) -> Iterator[tuple[int, Int64Column]]:

@@ -16,7 +16,7 @@ from services.store.interface import (
     Store,
 )
 from services.store.opening import open_store
-from services.store.rows import FIRST_TIME, LAST_TIME, check_event, check_storable
+from services.store.rows import FIRST_TIME, LAST_TIME, check_event, check_storable, rows_in
 
 __all__ = [
     "FIRST_TIME",
@@ -37,4 +37,5 @@ __all__ = [
     "check_event",
     "check_storable",
     "open_store",
+    "rows_in",
 ]

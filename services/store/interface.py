@@ -117,6 +117,9 @@ class DueHours:
     def __len__(self) -> int:
         return len(self.tag_id)
 
+    def select(self, rows: npt.NDArray[np.bool_]) -> "DueHours":
+        return DueHours(self.tag_id[rows], self.hour[rows], self.thinned[rows])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RollUps:
@@ -128,6 +131,9 @@ class RollUps:
 
     def __len__(self) -> int:
         return len(self.tag_id)
+
+    def select(self, rows: npt.NDArray[np.bool_]) -> "RollUps":
+        return RollUps(self.tag_id[rows], self.start[rows], self.summaries.select(rows))
 
     @staticmethod
     def empty(*, stepped: bool = False) -> "RollUps":
@@ -174,7 +180,7 @@ class Store(Protocol):
 
     def prepare(self, tags: Sequence[Tag]) -> None:
         """Brings the schema to this version, registers the tags, brings the snapshot up to what was committed and not saved in it, and makes hours that
-        were in hand due again.
+        were in hand due again, and those of tags that are stepped now and were not, or the other way.
 
         Called by the historian before anything else; safe to repeat.
 
@@ -250,12 +256,17 @@ class Store(Protocol):
         them done; an hour that changes meanwhile is due again whatever is saved. Hours in hand when a historian died are due again when it prepares."""
         ...
 
+    def take_back(self) -> None:
+        """Hours in hand are due again: whoever took them gave up."""
+        ...
+
     def due_hours(self, tag_id: int, start: int, end: int) -> Int64Column:
         """Begins of the hours of a tag that touch ``start <= time < end`` and whose roll-ups are not to be used, taken or not; ascending."""
         ...
 
     def save_roll_ups(self, minutes: RollUps, hours: RollUps, done: DueHours) -> None:
         """Replaces the roll-ups of the hours ``done`` (an hour without a row has no samples) in one transaction, and takes them off the due ones.
+        Those that retention has dropped meanwhile are taken off and keep the roll-ups that they have.
 
         Every hour of ``minutes`` and ``hours`` is one of ``done``.
         """
@@ -269,9 +280,17 @@ class Store(Protocol):
         """Hours with ``start <= begin < end``; an hour without a row that is not due has no samples."""
         ...
 
-    def thin(self, samples: SampleBatch, done: DueHours, reports: Sequence[CompressionReport]) -> None:
-        """Removes samples that the swinging door leaves out (no revisions: their values are kept within the tag's deviation), remembers that the
-        hours ``done`` were thinned, in one transaction; then adds the reports to those of before. The hours stay due, in the caller's hands."""
+    def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
+        """Removes samples that the swinging door leaves out (no revisions: their values are kept within the tag's deviation) and remembers that their
+        hours were thinned, in one transaction. The hours stay due, in the caller's hands.
+
+        Every sample lies in one of the hours ``done``. An hour that changed since it was taken is left whole, and may be thinned the next time: its lines
+        were drawn without what came. Returns which of ``done`` were thinned, bool.
+        """
+        ...
+
+    def add_compression(self, reports: Sequence[CompressionReport]) -> None:
+        """Adds the reports of what was thinned to those of before."""
         ...
 
     def compression(self, tag_id: int) -> CompressionReport | None:
@@ -287,7 +306,8 @@ class Store(Protocol):
         ...
 
     def drop_before(self, time: int) -> Sequence[str]:
-        """Retention: removes whole files, partitions or chunks of samples, texts and minutes that end before ``time``; their names. Hours stay."""
+        """Retention: removes whole files, partitions or chunks of samples, texts and minutes that end before ``time``; their names. Hours stay,
+        and what is written before the end of what was dropped, then or ever after, makes none of them due."""
         ...
 
     def size(self) -> int:

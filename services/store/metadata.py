@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, Float, Integer, MetaData, String, Table, Text, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -17,6 +18,9 @@ from plant.tag import Tag
 from services.store.interface import Account, InputChange
 from services.store.refusals import is_refusal
 from services.store.rows import check_event
+
+READS: Final = "reads"
+"""Execution option of a connection whose transaction only reads."""
 
 _metadata = MetaData()
 
@@ -80,6 +84,7 @@ class Metadata:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._reader = engine.execution_options(**{READS: True})
         self._insert = sqlite_insert if engine.dialect.name == "sqlite" else postgresql_insert
 
     def register_tags(self, tags: Sequence[Tag]) -> None:
@@ -130,7 +135,7 @@ class Metadata:
 
     def events(self, start: int, end: int, limit: int) -> Sequence[Event]:
         query = select(_event).where(_event.c.time >= start, _event.c.time < end).order_by(_event.c.time, _event.c.id).limit(limit)
-        with self._transaction() as connection:
+        with self._transaction(reads=True) as connection:
             return [Event(row.id, row.time, row.kind, row.subject, row.user, json.loads(row.detail)) for row in connection.execute(query)]
 
     def add_compression(self, reports: Sequence[CompressionReport]) -> None:
@@ -146,12 +151,12 @@ class Metadata:
                     connection.execute(update(_compression).where(_compression.c.tag_id == report.tag_id).values(**sums))
 
     def compression(self, tag_id: int) -> CompressionReport | None:
-        with self._transaction() as connection:
+        with self._transaction(reads=True) as connection:
             row = connection.execute(select(_compression).where(_compression.c.tag_id == tag_id)).one_or_none()
         return None if row is None else CompressionReport(row.tag_id, row.raw, row.kept, row.worst_error)
 
     def account(self, name: str) -> Account | None:
-        with self._transaction() as connection:
+        with self._transaction(reads=True) as connection:
             row = connection.execute(select(_account).where(_account.c.name == name)).one_or_none()
         return None if row is None else Account(row.name, row.password_hash, row.role)
 
@@ -169,16 +174,16 @@ class Metadata:
 
     def input_changes(self) -> Sequence[InputChange]:
         query = select(_input_change).order_by(_input_change.c.tag_id, _input_change.c.start_time)
-        with self._transaction() as connection:
+        with self._transaction(reads=True) as connection:
             return [InputChange(row.tag_id, row.start_time, row.end_time, row.by_hand) for row in connection.execute(query)]
 
     def close(self) -> None:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self, *, reads: bool = False) -> Iterator[Connection]:
         try:
-            with self._engine.begin() as connection:
+            with (self._reader if reads else self._engine).begin() as connection:
                 yield connection
         except DBAPIError as error:
             raise (Unstorable if is_refusal(error.orig) else StoreUnavailable)(str(error).splitlines()[0]) from error

@@ -192,13 +192,13 @@ def test_roll_ups_come_back_as_they_were_saved_and_replace_each_other(store: Pos
     assert len(store.minutes(1, *EVER)) == len(store.hours(1, *EVER)) == 0
 
 
-def test_thinning_is_remembered_and_leaves_what_was_corrected_meanwhile(store: PostgresqlStore) -> None:
+def test_that_an_hour_was_thinned_outlives_its_being_due(store: PostgresqlStore) -> None:
     rows = [(1, T0 + second, float(second), 0) for second in range(5)]
     store.commit(numbers(*rows))
     due = store.take_due(T0 + HOUR, 10)
+    assert store.thin(batch_of(rows[1:4]), due).tolist() == [True]
+    assert store.samples(1, *EVER, 10).value.tolist() == [0.0, 4.0]
     store.commit(numbers((1, T0 + 2, 20.0, 0)))
-    store.thin(batch_of(rows[1:4]), due, [])
-    assert store.samples(1, *EVER, 10).value.tolist() == [0.0, 20.0, 4.0]
     hours = roll_up(store, due, HOUR)
     store.save_roll_ups(hours, hours, due)
     again = store.take_due(T0 + HOUR, 10)
@@ -293,7 +293,7 @@ def test_retention_drops_what_ends_before_and_keeps_hours(store: PostgresqlStore
     assert store.due_hours(1, *EVER).tolist() == [T0]
     assert store.size() < before
     assert store.commit(numbers((1, old, 1.0, 0))).inserted == 1
-    assert store.due_hours(1, old, old + HOUR).tolist() == [old], "the mark of a dropped hour is made again"
+    assert store.due_hours(1, old, old + HOUR).tolist() == [], "its roll-up is all that tells of it"
 
 
 def test_a_partition_that_another_process_dropped_is_made_again(postgres_url: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from plant import times
 from plant.aggregates import AggregateFunction, aggregate
 from plant.batch import SampleBatch, TextBatch
+from plant.errors import StoreUnavailable
 from plant.ledger import Gap, GapCause
 from plant.quality import Quality
 from plant.site import Site
@@ -19,7 +21,7 @@ from services.historian.metrics import HistorianMetrics
 from services.historian.upkeep import LATENESS, MINUTES_FROM, Upkeep
 from services.retrieval import Intervals, Processed
 from services.retrieval.summaries import SummaryReader
-from services.store import HOUR, MINUTE, Commit, Store, open_store
+from services.store import HOUR, MINUTE, Commit, DueHours, RollUps, Store, open_store
 from tests.samples import batch_of, make_tag
 
 DENSE = make_tag(1)
@@ -238,5 +240,63 @@ def test_an_hour_is_thinned_once_within_its_deviation_and_what_comes_late_is_kep
         store.commit(Commit(batch_of(late), TextBatch.empty()))
         upkeep.keep_up(T0 + 2 * HOUR)
         assert len(store.samples(1, T0, T0 + HOUR, 10_000)) == len(kept) + len(late)
+    finally:
+        store.close()
+
+
+def test_what_comes_while_an_hour_is_thinned_finds_it_whole(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    smooth = make_tag(1, compression_deviation=1.0)
+    site = Site("Test", {}, (smooth,))
+    rows = [(1, T0 + second * SECOND, float(second), 0) for second in range(2 * 3600)]
+    spike = (1, T0 + 1800 * SECOND + 1, -5000.0, 0)
+    store = open_store(store_url)
+    try:
+        store.prepare(site.tags)
+        store.commit(Commit(batch_of(rows), TextBatch.empty()))
+        upkeep = Upkeep(store, site, HistorianMetrics(CollectorRegistry()), lambda: False)
+        thin = store.thin
+
+        def late(samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
+            store.commit(Commit(batch_of([spike]), TextBatch.empty()))
+            return thin(samples, done)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "thin", late)
+            upkeep.keep_up(T0 + 3 * HOUR)
+        assert len(store.samples(1, T0, T0 + HOUR, 10_000)) == 3601
+        second = store.samples(1, T0 + HOUR, T0 + 2 * HOUR, 10_000)
+        report = store.compression(1)
+        assert report is not None
+        assert (report.raw, report.kept) == (3600, len(second))
+        assert len(second) < 10
+        upkeep.keep_up(T0 + 3 * HOUR)
+        kept = store.samples(1, T0, T0 + HOUR, 10_000)
+        assert len(kept) < 20
+        assert spike[2] in kept.value
+        raw = np.array([row[2] for row in rows[:3600]])
+        assert np.abs(np.interp(np.array([row[1] for row in rows[:3600]]), kept.time, kept.value) - raw).max() <= 1.0
+    finally:
+        store.close()
+
+
+def test_hours_that_a_failing_store_did_not_save_are_rolled_up_when_it_is_well(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(store_url)
+    try:
+        store.prepare(TAGS)
+        store.commit(Commit(history(1), TextBatch.empty()))
+        upkeep = Upkeep(store, SITE, HistorianMetrics(CollectorRegistry()), lambda: False)
+
+        def fail(minutes: RollUps, hours: RollUps, done: DueHours) -> None:
+            raise StoreUnavailable("the disk is full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "save_roll_ups", fail)
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable):
+                    upkeep.keep_up(END + HOUR)
+        upkeep.keep_up(END + HOUR)
+        for tag in TAGS:
+            assert len(store.due_hours(tag.id, T0, END)) == 0
+            assert len(store.hours(tag.id, T0, END)) == HOURS - 1
     finally:
         store.close()

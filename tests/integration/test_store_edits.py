@@ -15,6 +15,7 @@ from plant.errors import Unstorable
 from plant.ledger import Position
 from plant.quality import Quality
 from plant.tag import DataType
+from services.retrieval.as_known import as_known
 from services.store import Authorship, Commit, CommitReport, Edit, Revisions, Store, open_store
 from tests.samples import batch_of, make_tag, rows_of
 
@@ -60,6 +61,15 @@ def changes(revisions: Revisions) -> list[tuple[int, object, object]]:
         )
         for row in range(len(revisions))
     ]
+
+
+def test_revisions_are_in_the_order_they_were_made_whatever_the_clocks_of_their_authors_say(store: Store) -> None:
+    commit(store, (1, T0, 1.0, 0))
+    for value, time in ((2.0, ANNA.time + 9), (3.0, ANNA.time + 5)):
+        store.edit(Edit(batch_of([(1, T0, value, 0)]), NO_TEXTS, EditMode.UPDATE, Authorship("anna", "", time)))
+    revisions = store.revisions(1, *EVER, ANNA.time)
+    assert changes(revisions) == [(T0, (1.0, 0), (2.0, 0)), (T0, (2.0, 0), (3.0, 0))]
+    assert rows_of(as_known(store.samples(1, *EVER, 10), revisions)) == [(1, T0, 1.0, 0)]
 
 
 def test_an_insert_is_kept_with_who_when_and_why_and_refuses_what_is_stored(store: Store) -> None:

@@ -1,5 +1,6 @@
 """The store suite: hours that are due, their roll-ups, thinning and retention."""
 
+import contextlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 from plant import times
 from plant.aggregates import STORED_COLUMNS, Summaries, TagSamples, summarise
 from plant.batch import TextBatch
+from plant.compression_report import CompressionReport
 from plant.edit import EditMode
 from plant.quality import Quality
+from plant.tag import DataType
 from services.store import HOUR, MINUTE, Authorship, Commit, DueHours, Edit, RollUps, Store, open_store
 from tests.samples import batch_of, make_tag, rows_of
 
@@ -150,6 +153,13 @@ def test_hours_in_the_hands_of_a_historian_that_died_are_due_again(store: Store,
     again.close()
 
 
+def test_hours_that_are_taken_back_are_due_again(store: Store) -> None:
+    commit(store, (1, T0, 1.0, 0), (1, T0 + 2 * HOUR, 1.0, 0))
+    assert len(store.take_due(LATER, 10)) == 2
+    store.take_back()
+    assert pairs(store.take_due(LATER, 10)) == [(1, 0), (1, 2)]
+
+
 def test_what_changes_nothing_may_make_an_hour_due_but_never_wrong(store: Store) -> None:
     commit(store, (1, T0, 1.0, 0))
     roll_up(store)
@@ -165,7 +175,7 @@ def test_thinning_removes_samples_without_a_revision_and_is_remembered(store: St
     commit(store, *rows)
     due = store.take_due(LATER, 10)
     assert not due.thinned.any()
-    store.thin(batch_of(rows[1:-1]), due, [])
+    assert store.thin(batch_of(rows[1:-1]), due).tolist() == [True, True, True]
     assert due_of(store) == [1, 2, 3], "they are still in hand"
     assert rows_of(store.samples(1, *EVER, 100)) == [rows[0], rows[-1]]
     assert len(store.revisions(1, *EVER, 0)) == 0
@@ -176,13 +186,28 @@ def test_thinning_removes_samples_without_a_revision_and_is_remembered(store: St
     assert (pairs(again), again.thinned.tolist()) == ([(1, 2), (1, 9)], [True, False])
 
 
-def test_a_sample_that_was_corrected_since_it_was_read_is_not_thinned(store: Store) -> None:
-    commit(store, (1, T0, 1.0, 0), (1, T0 + 1, 1.0, 0))
+def test_an_hour_that_changed_since_it_was_read_is_left_whole_and_thinned_the_next_time(store: Store) -> None:
+    rows = [(1, T0 + number * MINUTE, float(number), 0) for number in range(100)]
+    commit(store, *rows)
     due = store.take_due(LATER, 10)
-    read = store.samples(1, *EVER, 10)
-    commit(store, (1, T0 + 1, 50.0, 0))
-    store.thin(read, due, [])
-    assert rows_of(store.samples(1, *EVER, 10)) == [(1, T0 + 1, 50.0, 0)]
+    left_out = batch_of(rows[1:59] + rows[61:99])
+    commit(store, (1, T0 + 1, -5000.0, 0), (1, T0 + 2 * MINUTE, 50.0, 0))
+    assert store.thin(left_out, due).tolist() == [False, True]
+    assert store.samples(1, T0, T0 + HOUR, 100).value.tolist() == [0.0, -5000.0, 1.0, 50.0, *map(float, range(3, 60))]
+    assert store.samples(1, T0 + HOUR, T0 + 2 * HOUR, 100).value.tolist() == [60.0, 99.0]
+    store.save_roll_ups(rolled_up(store, due, MINUTE), rolled_up(store, due, HOUR), due)
+    again = store.take_due(LATER, 10)
+    assert (pairs(again), again.thinned.tolist()) == ([(1, 0)], [False])
+    assert store.thin(left_out, again).tolist() == [True]
+    assert store.samples(1, T0, T0 + HOUR, 100).value.tolist() == [0.0, -5000.0, 50.0, 59.0], "one that was corrected is not the one that was left out"
+
+
+def test_what_thinning_did_adds_up(store: Store) -> None:
+    assert store.compression(1) is None
+    store.add_compression([])
+    store.add_compression([CompressionReport(1, 100, 10, 0.5), CompressionReport(2, 7, 7, 0.0)])
+    store.add_compression([CompressionReport(1, 50, 1, 0.25)])
+    assert store.compression(1) == CompressionReport(1, 150, 11, 0.5)
 
 
 def test_retention_drops_samples_and_minutes_and_keeps_hours(store: Store) -> None:
@@ -202,3 +227,51 @@ def test_retention_drops_samples_and_minutes_and_keeps_hours(store: Store) -> No
         assert store.due_hours(1, *EVER).tolist() == [months[3] + HOUR]
     commit(store, (1, months[1], 1.0, 0))
     assert store.sample_after(1, 0).time.tolist() == [months[1]]
+
+
+def test_what_comes_into_a_time_that_retention_dropped_leaves_its_roll_ups_as_they_are(store: Store, store_url: str) -> None:
+    old = times.parse_time("2026-01-10T10:00:00Z", 0)
+    commit(store, *((1, old + number * MINUTE, 50.0, 0) for number in range(60)), (1, T0, 1.0, 0))
+    roll_up(store)
+    hours = store.hours(1, *EVER)
+    store.edit(Edit(batch_of([(1, old + 1, 60.0, 0)]), NO_TEXTS, EditMode.INSERT, ANNA))
+    in_hand = store.take_due(LATER, 10)
+    assert pairs(in_hand) == [(1, (old - T0) // HOUR)]
+    assert store.drop_before(T0 - 60 * 24 * HOUR)
+    commit(store, (1, old + 5, 0.0, 0))
+    store.save_roll_ups(rolled_up(store, in_hand, MINUTE), rolled_up(store, in_hand, HOUR), in_hand)
+    store.edit(Edit(batch_of([(1, old + 6, 0.0, 0)]), NO_TEXTS, EditMode.INSERT, ANNA))
+    store.delete(1, old + 6, old + 7, ANNA)
+    with contextlib.closing(open_store(store_url)) as again:
+        again.prepare(TAGS)
+        commit(again, (1, old + 7, 0.0, 0))
+    assert due_of(store) == []
+    assert_same(store.hours(1, *EVER), hours)
+    commit(store, (1, T0 + 1, 1.0, 0), (1, old + 8, 0.0, 0))
+    assert due_of(store) == [0]
+    roll_up(store)
+    assert store.hours(1, *EVER).summaries.good_count.tolist() == [60, 2]
+
+
+def test_nothing_that_retention_did_not_drop_is_kept_from_being_rolled_up(store: Store) -> None:
+    commit(store, (1, T0, 1.0, 0))
+    assert store.drop_before(T0 - 60 * 24 * HOUR) == []
+    commit(store, (1, T0 - 100 * 24 * HOUR, 1.0, 0))
+    assert due_of(store) == [-2400, 0]
+
+
+def test_hours_of_a_tag_that_is_stepped_now_and_was_not_are_due(store: Store) -> None:
+    commit(store, (1, T0, 1.0, 0), (1, T0 + 5 * HOUR, 1.0, 0))
+    roll_up(store, T0 + 2 * HOUR)
+    commit(store, (2, T0, 1.0, 0))
+    roll_up(store, T0 + 2 * HOUR)
+    assert store.hours(1, *EVER).start.tolist() == store.hours(2, *EVER).start.tolist() == [T0]
+    store.prepare(TAGS)
+    assert due_of(store) == [5]
+    stepped = [make_tag(1, data_type=DataType.INT16), TAGS[1]]
+    store.prepare(stepped)
+    assert (due_of(store), due_of(store, 2)) == ([0, 5], [])
+    assert pairs(store.take_due(LATER, 10)) == [(1, 0), (1, 5)]
+    store.prepare(stepped)
+    store.prepare(TAGS)
+    assert due_of(store) == [0, 5]

@@ -11,10 +11,10 @@ from plant import times
 from plant.batch import SampleBatch, TextBatch
 from plant.edit import EditMode
 from services.store.interface import Authorship, Revisions
-from services.store.postgresql.due import MARK
+from services.store.postgresql.due import MARK, kept_from
 from services.store.postgresql.moments import moment_of
 from services.store.postgresql.parameters import arrays_of
-from services.store.postgresql.write import REVISION_LOCK, text_columns
+from services.store.postgresql.write import lock_revisions, text_columns
 
 _INSERT: Final[LiteralString] = """
     WITH added AS (INSERT INTO {table} SELECT tag_id, ts, value, quality FROM edited ON CONFLICT (tag_id, ts) DO NOTHING RETURNING tag_id, ts)
@@ -42,7 +42,7 @@ _DELETE: Final[LiteralString] = (
         INSERT INTO sample_revision (tag_id, ts, revised_at, {old}, old_quality, "user", reason)
         SELECT tag_id, ts, %s, value, quality, %s, %s FROM gone ORDER BY ts
     ),
-    marked AS (INSERT INTO roll_up_due (tag_id, hour) SELECT DISTINCT tag_id, date_trunc('hour', ts, 'UTC') FROM gone ORDER BY 1, 2 """
+    marked AS (INSERT INTO roll_up_due (tag_id, hour) SELECT DISTINCT tag_id, date_trunc('hour', ts, 'UTC') FROM gone WHERE ts >= %s ORDER BY 1, 2 """
     + MARK
     + """)
     SELECT count(*) FROM gone
@@ -84,7 +84,7 @@ def edit_rows(connection: Connection, batch: SampleBatch | TextBatch, mode: Edit
     table = "sample" if isinstance(batch, SampleBatch) else "sample_text"
     names = {"table": sql.Identifier(table), "old": sql.Identifier(_OLD[table]), "new": sql.Identifier(_NEW[table])}
     bounds = [moment_of(int(batch.time.min())), moment_of(int(batch.time.max()))]  # with these no other chunk is looked at
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (REVISION_LOCK,))
+    lock_revisions(connection)
     _bring(connection, batch, _VALUE[table])
     if mode is not EditMode.REPLACE:
         connection.execute(sql.SQL(_INSERT).format(**names))
@@ -104,8 +104,8 @@ def edit_rows(connection: Connection, batch: SampleBatch | TextBatch, mode: Edit
 
 def delete_rows(connection: Connection, tag_id: int, start: int, end: int, author: Authorship) -> int:
     """Deletes samples and texts of a tag and marks their hours; how many."""
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (REVISION_LOCK,))
-    parameters = [tag_id, moment_of(start), moment_of(end), moment_of(author.time), author.user, author.reason]
+    lock_revisions(connection)
+    parameters = [tag_id, moment_of(start), moment_of(end), moment_of(author.time), author.user, author.reason, moment_of(kept_from(connection))]
     count = 0
     for table, old in _OLD.items():
         row = connection.execute(sql.SQL(_DELETE).format(table=sql.Identifier(table), old=sql.Identifier(old)), parameters).fetchone()

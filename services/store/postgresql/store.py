@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final, LiteralString
 
 import numpy as np
+import numpy.typing as npt
 from psycopg import sql
 
 from plant import times
@@ -20,7 +21,7 @@ from services.store.metadata import Metadata
 from services.store.postgresql.arrays import read_samples
 from services.store.postgresql.connections import Connections
 from services.store.postgresql.continuous import refresh, want_refresh
-from services.store.postgresql.due import due_hours, give_back, mark_due, remember_thinned, take_due
+from services.store.postgresql.due import due_hours, give_back, kept_from, mark_due, mark_made_otherwise, remember_thinned, still_taken, take_back, take_due
 from services.store.postgresql.edits import delete_rows, edit_rows, read_revisions
 from services.store.postgresql.marks import DueMarks, hours_of
 from services.store.postgresql.moments import moment_of
@@ -31,6 +32,7 @@ from services.store.postgresql.schema import SCHEMA_LOCK, Found, bring_up, look
 from services.store.postgresql.sizing import sizing_of
 from services.store.postgresql.write import (
     catch_up_snapshot,
+    lock_revisions,
     remove_samples,
     write_gaps,
     write_positions,
@@ -38,7 +40,7 @@ from services.store.postgresql.write import (
     write_snapshot,
     write_texts,
 )
-from services.store.rows import check_gap, check_storable, distinct
+from services.store.rows import check_gap, check_storable, distinct, rows_in
 
 _PARTITIONS_A_COMMIT: Final = 240
 """Partitions that one commit may make: each takes locks, and a server has so many."""
@@ -72,6 +74,8 @@ class PostgresqlStore:
             self._found = bring_up(connection, driver, tags, self._connections.address)
             self._partitions = present_partitions(driver)
         self._marks.forget_all()
+        with self._connections.transaction() as connection:
+            mark_made_otherwise(connection, tags)
         self._metadata.register_tags(tags)
         with self._connections.transaction() as connection:
             catch_up_snapshot(connection)
@@ -191,6 +195,10 @@ class PostgresqlStore:
             self._marks.discard(hours_of(due.tag_id, due.hour))
         return due
 
+    def take_back(self) -> None:
+        with self._marks.taking(), self._connections.transaction() as connection:
+            take_back(connection)
+
     def due_hours(self, tag_id: int, start: int, end: int) -> Int64Column:
         with self._connections.transaction(reads=True) as connection:
             return due_hours(connection, tag_id, start, end)
@@ -200,8 +208,10 @@ class PostgresqlStore:
         if found.timescaledb is None:
             self._make_partitions(minutes.start)
         with self._connections.transaction() as connection:
-            replace_roll_ups(connection, MINUTES, minutes, done)
-            replace_roll_ups(connection, WHOLE_HOURS, hours, done)
+            start = kept_from(connection, holds=True)
+            kept = done.select(done.hour >= start)
+            replace_roll_ups(connection, MINUTES, minutes.select(minutes.start >= start), kept)
+            replace_roll_ups(connection, WHOLE_HOURS, hours.select(hours.start >= start), kept)
             give_back(connection, done)
             if found.has_columnstore:
                 want_refresh(connection, done.hour)
@@ -217,10 +227,16 @@ class PostgresqlStore:
         with self._connections.transaction(reads=True) as connection:
             return read_roll_ups(connection, WHOLE_HOURS, tag_id, start, end)
 
-    def thin(self, samples: SampleBatch, done: DueHours, reports: Sequence[CompressionReport]) -> None:
+    def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
         with self._connections.transaction() as connection:
-            remove_samples(connection, samples)
-            remember_thinned(connection, done)
+            lock_revisions(connection)  # first, as whoever corrects history does: neither waits for the other
+            in_hand = still_taken(connection, done)
+            thinned = done.select(in_hand)
+            remove_samples(connection, samples.select(rows_in(thinned, samples.tag_id, samples.time)))
+            remember_thinned(connection, thinned)
+        return in_hand
+
+    def add_compression(self, reports: Sequence[CompressionReport]) -> None:
         self._metadata.add_compression(reports)
 
     def compression(self, tag_id: int) -> CompressionReport | None:

@@ -18,8 +18,8 @@ from services.store.postgresql.copying import samples_to_copy
 from services.store.postgresql.moments import moment_of
 from services.store.postgresql.parameters import ArrayParameter, arrays_of
 
-REVISION_LOCK: Final = 0x4D6F6E62
-"""Advisory lock of a transaction that replaces rows: what it keeps as the old value is what it replaces, whoever else corrects history."""
+_REVISION_LOCK: Final = 0x4D6F6E62
+"""Advisory lock of a transaction that replaces or thins rows: what it keeps as the old value is what it replaces, whoever else corrects history."""
 
 _COPY: Final[LiteralString] = "COPY sample (tag_id, ts, value, quality) FROM STDIN (FORMAT BINARY)"
 _ROWS: Final[LiteralString] = "unnest(%s::integer[], %s::timestamptz[], %s::double precision[], %s::smallint[]) AS i (tag_id, ts, value, quality)"
@@ -90,12 +90,17 @@ def _merge(connection: Connection, table: str, batch: SampleBatch | TextBatch, r
     known, differing = connection.execute(sql.SQL(_COMPARE).format(**names), bounded).fetchone() or (0, 0)
     revised = inserted = 0
     if differing:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (REVISION_LOCK,))
+        lock_revisions(connection)
         connection.execute(sql.SQL(_KEEP_OLD).format(**names), bounded)
         revised = connection.execute(sql.SQL(_REVISE).format(**names), bounded).rowcount
     if known < len(batch):
         inserted = connection.execute(sql.SQL(_INSERT).format(**names), rows).rowcount
     return CommitReport(inserted, len(batch) - inserted - revised, revised)
+
+
+def lock_revisions(connection: Connection) -> None:
+    """Until the transaction ends."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_REVISION_LOCK,))
 
 
 def write_positions(connection: Connection, positions: Sequence[Position]) -> None:

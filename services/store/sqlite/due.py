@@ -5,22 +5,31 @@ Rules:
 1. An hour is marked, durably, before anything in it is written: no kill leaves a sample whose hour is not due.
 2. What is marked is remembered, so that an ordinary commit, whose hours are marked already, writes nothing here. Marking and taking are done by one at a
    time, under the store's lock: an hour that is taken is forgotten, and the next commit marks it again.
-3. While a backup is made nothing is taken off, so that the copy of the main file holds every hour that any copy of a month needs.
+3. What retention has gone past is never due: its samples are gone, and the roll-ups of its hours are all that tells of them.
+4. While a backup is made nothing is taken off, so that the copy of the main file holds every hour that any copy of a month needs.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from plant import times
 from plant.batch import Int32Column, Int64Column, SampleBatch, TextBatch
+from plant.tag import Tag
 from services.store.interface import HOUR, DueHours
 from services.store.sqlite.connections import Connections
 
 _REMEMBERED: Final = 1_000_000
-_MARK: Final = "INSERT INTO due_hour (tag_id, hour) VALUES (?, ?) ON CONFLICT (tag_id, hour) DO UPDATE SET taken = 0"
+_AGAIN: Final = "ON CONFLICT (tag_id, hour) DO UPDATE SET taken = 0"
+_MARK: Final = f"INSERT INTO due_hour (tag_id, hour) SELECT ?1, ?2 WHERE ?2 >= (SELECT kept_from FROM retention) {_AGAIN}"
+_MARK_ALL: Final = (
+    f"INSERT INTO due_hour (tag_id, hour) SELECT tag_id, ts FROM roll_up_hour WHERE tag_id = ? AND ts >= (SELECT kept_from FROM retention) {_AGAIN}"
+)
 _TAKE: Final = "SELECT tag_id, hour FROM due_hour WHERE taken = 0 AND hour <= ? ORDER BY hour, tag_id LIMIT ?"
+_IS_TAKEN: Final = "SELECT 1 FROM due_hour WHERE tag_id = ? AND hour = ? AND taken"
 _BETWEEN: Final = "SELECT hour FROM due_hour WHERE tag_id = ? AND hour > ? AND hour < ? ORDER BY hour"
 
 _BACKUP_LIVES: Final = 120 * times.MICROSECONDS
@@ -69,10 +78,18 @@ class DueMarks:
         with self._main.writing() as connection:
             connection.execute("UPDATE due_hour SET taken = 0 WHERE taken")
 
-    def forget_before(self, time: int) -> None:
-        """Hours before ``time`` are not due: their samples are gone."""
+    def mark_made_otherwise(self, tags: Sequence[Tag]) -> None:
+        """Makes due the hours that were rolled up while a tag was continuous and is stepped now, or the other way; before the tags are registered."""
+        with self._main.writing() as connection:
+            was_stepped = {tag_id: bool(stepped) for tag_id, stepped in connection.execute("SELECT id, stepped FROM tag").fetchall()}
+            changed = [(tag.id,) for tag in tags if was_stepped.get(tag.id, tag.is_stepped) is not tag.is_stepped]
+            connection.executemany(_MARK_ALL, changed)
+
+    def keep_from(self, time: int) -> None:
+        """Hours before ``time`` are not due from here on: their samples go."""
         self._marked.clear()
         with self._main.writing() as connection:
+            connection.execute("UPDATE retention SET kept_from = max(kept_from, ?)", (time,))
             connection.execute("DELETE FROM due_hour WHERE hour < ?", (time,))
 
     def between(self, tag_id: int, start: int, end: int) -> Int64Column:
@@ -86,6 +103,17 @@ def take_off(connection: sqlite3.Connection, done: DueHours) -> None:
     """Takes hours that are still in hand off, in the caller's transaction. While a backup is made they become due once more instead."""
     statement = "UPDATE due_hour SET taken = 0" if is_backed_up(connection) else "DELETE FROM due_hour"
     connection.executemany(f"{statement} WHERE tag_id = ? AND hour = ? AND taken", zip(done.tag_id.tolist(), done.hour.tolist(), strict=True))
+
+
+def kept_from(connection: sqlite3.Connection) -> int:
+    """Where retention has gone to: the samples of hours before are gone."""
+    return int(connection.execute("SELECT kept_from FROM retention").fetchone()[0])
+
+
+def still_taken(connection: sqlite3.Connection, hours: DueHours) -> npt.NDArray[np.bool_]:
+    """Which hours are in hand and have not changed since they were taken."""
+    pairs = zip(hours.tag_id.tolist(), hours.hour.tolist(), strict=True)
+    return np.array([connection.execute(_IS_TAKEN, pair).fetchone() is not None for pair in pairs], np.bool_)
 
 
 def is_backed_up(connection: sqlite3.Connection) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from heapq import merge
 from sqlite3 import Connection
 from typing import Final, TypeVar
 
@@ -75,12 +76,12 @@ def _first(files: MonthFiles, kind: Kind[BatchT], condition: str, wanted: tuple[
 
 
 def revisions(files: MonthFiles, tag_id: int, start: int, end: int, since: int, *, is_text: bool) -> Revisions:
-    """Revisions of one tag, in the order they were made; those of one moment in different months by month."""
-    rows = []
+    """Revisions of one tag: those of a month in the order they were made, whatever times their authors name; months put together by these times."""
+    made = []
     for month in files.between(start, end):
         with suppress(MonthGone), files.reading(month) as connection:
-            rows += connection.execute(_REVISIONS, (tag_id, start, end, since)).fetchall()
-    rows.sort(key=lambda row: row[1])
+            made.append(connection.execute(_REVISIONS, (tag_id, start, end, since)).fetchall())
+    rows = list(merge(*made, key=lambda row: row[1]))  # never changes the order within one of them
     time, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason = zip(*rows, strict=True) if rows else ((),) * 10
     was = np.array([quality is not None for quality in old_quality], np.bool_)
     is_now = np.array([quality is not None for quality in new_quality], np.bool_)

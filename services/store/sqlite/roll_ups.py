@@ -6,15 +6,19 @@ from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from plant.aggregates import STORED_COLUMNS, from_stored
 from plant.batch import Int32Column, Int64Column, SampleBatch
 from services.store.interface import HOUR, DueHours, RollUps
+from services.store.rows import rows_in
 from services.store.sqlite.connections import Connections
-from services.store.sqlite.due import take_off
+from services.store.sqlite.due import kept_from, still_taken, take_off
 from services.store.sqlite.month_files import MonthFiles, MonthGone
-from services.store.sqlite.months import months_of
+from services.store.sqlite.months import end_of, months_of
 from services.store.sqlite.write import thin_history
+
+Mask = npt.NDArray[np.bool_]
 
 _COLUMNS: Final = ", ".join(("tag_id", "ts", *STORED_COLUMNS))
 _PLACES: Final = ", ".join("?" * (2 + len(STORED_COLUMNS)))
@@ -24,9 +28,11 @@ _QUERY: Final = f"SELECT {_COLUMNS} FROM {{}} WHERE tag_id = ? AND ts >= ? AND t
 def save_roll_ups(main: Connections, files: MonthFiles, minutes: RollUps, hours: RollUps, done: DueHours) -> None:
     """Minutes first: until the main file's transaction the hours are due, and nobody uses either.
 
-    Hours of a month that has no file any more stay as they are: they were made while it had one.
+    Hours of a month that retention dropped or that has no file any more stay as they are: they were made while it had one.
     """
-    there = files.existing()
+    with main.reading() as connection:
+        start = kept_from(connection)
+    there = [month for month in files.existing() if end_of(month) > start]
     for month, (of_done, of_minutes) in _by_month(done.hour, minutes.start, there).items():
         with files.writing(month) as connection:
             ends = [(tag_id, hour, hour + HOUR) for tag_id, hour in _pairs(done.tag_id[of_done], done.hour[of_done])]
@@ -68,25 +74,28 @@ def thinned_among(files: MonthFiles, tag_id: Int32Column, hour: Int64Column) -> 
     return DueHours(tag_id, hour, thinned)
 
 
-def thin(files: MonthFiles, samples: SampleBatch, done: DueHours) -> None:
-    """Removes samples and remembers that the hours were thinned; a month is one transaction."""
-    for month, (of_done, of_samples) in _by_month(done.hour, samples.time, files.existing()).items():
+def thin(main: Connections, files: MonthFiles, samples: SampleBatch, done: DueHours) -> Mask:
+    """Removes samples of the hours that are still in hand and remembers that these were thinned, bool (done,); a month is one transaction."""
+    with main.reading() as connection:
+        in_hand = still_taken(connection, done)
+    in_hand &= np.isin(months_of(done.hour), files.existing())
+    thinned = done.select(in_hand)
+    left_out = samples.select(rows_in(thinned, samples.tag_id, samples.time))
+    for month, (of_done, of_samples) in _by_month(thinned.hour, left_out.time, files.existing()).items():
         with files.writing(month) as connection:
-            thin_history(connection, samples.select(of_samples))
-            pairs = [(hour, tag_id) for tag_id, hour in _pairs(done.tag_id[of_done], done.hour[of_done])]
+            thin_history(connection, left_out.select(of_samples))
+            pairs = [(hour, tag_id) for tag_id, hour in _pairs(thinned.tag_id[of_done], thinned.hour[of_done])]
             connection.executemany("INSERT OR IGNORE INTO thinned VALUES (?, ?)", pairs)
+    return in_hand
 
 
-Masks = tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], np.ndarray[tuple[int], np.dtype[np.bool_]]]
-
-
-def _by_month(done: Int64Column, rows: Int64Column, there: Sequence[int]) -> dict[int, Masks]:
+def _by_month(done: Int64Column, rows: Int64Column, there: Sequence[int]) -> dict[int, tuple[Mask, Mask]]:
     """Which hours and which rows lie in each month that has a file and any of them."""
     hours, others = months_of(done), months_of(rows)
     return {month: (hours == month, others == month) for month in np.union1d(hours, others).tolist() if month in there}
 
 
-def _insert(connection: sqlite3.Connection, table: str, roll_ups: RollUps, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+def _insert(connection: sqlite3.Connection, table: str, roll_ups: RollUps, mask: Mask) -> None:
     columns = [roll_ups.tag_id, roll_ups.start, *(getattr(roll_ups.summaries, name) for name in STORED_COLUMNS)]
     rows = zip(*(column[mask].tolist() for column in columns), strict=True)
     connection.executemany(f"INSERT OR REPLACE INTO {table} ({_COLUMNS}) VALUES ({_PLACES})", rows)

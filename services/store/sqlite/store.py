@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import create_engine
 from sqlalchemy.pool import QueuePool
 
 from plant.batch import Int64Column, SampleBatch, TextBatch
@@ -25,8 +24,9 @@ from services.store.rows import check_gap, check_storable, distinct
 from services.store.sqlite import read
 from services.store.sqlite.backup import back_up
 from services.store.sqlite.columns import samples_from, texts_from
-from services.store.sqlite.connections import Connections, open_file
+from services.store.sqlite.connections import Connections
 from services.store.sqlite.due import DueMarks
+from services.store.sqlite.engines import engine_of
 from services.store.sqlite.integrity import check_main, check_months
 from services.store.sqlite.ledger import catch_up_snapshot, positions_in, write_gaps, write_positions, write_snapshot
 from services.store.sqlite.month_files import MonthFiles, MonthGone, companions
@@ -54,7 +54,7 @@ class SqliteStore:
         self._connections = Connections(file, readers=_READERS)
         self._files = MonthFiles(file)
         self._due = DueMarks(self._connections)
-        self._metadata = Metadata(create_engine("sqlite://", creator=lambda: open_file(file), poolclass=QueuePool))
+        self._metadata = Metadata(engine_of(file, QueuePool))
         self._is_ready = False
         self._one_changes = threading.Lock()
 
@@ -70,6 +70,7 @@ class SqliteStore:
             check_months(self._files)
             bring_up(self._file)
             self._due.take_back()
+            self._due.mark_made_otherwise(tags)
         self._metadata.register_tags(tags)
         catch_up_snapshot(self._main, self._files)
 
@@ -159,6 +160,10 @@ class SqliteStore:
             tag_id, hour = self._due.take(before, limit)
         return thinned_among(self._files, tag_id, hour)
 
+    def take_back(self) -> None:
+        with self._one_changes:
+            self._due.take_back()
+
     def due_hours(self, tag_id: int, start: int, end: int) -> Int64Column:
         return self._due.between(tag_id, start, end)
 
@@ -172,9 +177,11 @@ class SqliteStore:
     def hours(self, tag_id: int, start: int, end: int) -> RollUps:
         return read_hours(self._main, tag_id, start, end)
 
-    def thin(self, samples: SampleBatch, done: DueHours, reports: Sequence[CompressionReport]) -> None:
+    def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
         with self._one_changes:
-            thin(self._history, samples, done)
+            return thin(self._main, self._history, samples, done)
+
+    def add_compression(self, reports: Sequence[CompressionReport]) -> None:
         self._metadata.add_compression(reports)
 
     def compression(self, tag_id: int) -> CompressionReport | None:
@@ -183,10 +190,9 @@ class SqliteStore:
     def drop_before(self, time: int) -> Sequence[str]:
         with self._one_changes:
             months = [month for month in self._history.existing() if end_of(month) <= time]
-            names = [self._files.drop(month) for month in months]
             if months:
-                self._due.forget_before(end_of(months[-1]))
-        return names
+                self._due.keep_from(end_of(months[-1]))  # first: a kill in between leaves files, which are old still
+            return [self._files.drop(month) for month in months]
 
     def size(self) -> int:
         files = [self._file, *map(self._files.file, self._files.existing())]

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from plant.errors import StoreUnavailable
 from services.store.migration import upgrade
 from services.store.sqlite.connections import open_file, translated
+from services.store.sqlite.engines import engine_of
 from services.store.sqlite.schema import MAIN_VERSION
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
@@ -23,18 +23,13 @@ def bring_up(file: Path) -> None:
     Raises:
         ConfigurationError: the schema is a newer program's.
     """
-    engine = create_engine("sqlite://", creator=lambda: open_file(file, "rwc"), poolclass=NullPool)
-    event.listen(engine, "begin", _begin)
+    engine = engine_of(file, NullPool, "rwc")
     try:
         with translated(file), engine.begin() as connection:
             upgrade(connection, _SCRIPTS, str(file))
     except DBAPIError as error:
         raise StoreUnavailable(f"{file}: {error.orig}") from error
     _give_space_back(file)
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _give_space_back(file: Path) -> None:

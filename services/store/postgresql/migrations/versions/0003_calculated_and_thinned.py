@@ -1,4 +1,4 @@
-"""Changes of inputs of calculated tags whose results are still to be computed again, and what the swinging door did to each tag."""
+"""Changes of inputs of calculated tags whose results are still to be computed again, what the swinging door did to each tag, and how far retention went."""
 
 from alembic import op
 
@@ -12,3 +12,5 @@ def upgrade() -> None:
         "PRIMARY KEY (tag_id, start_time))"
     )
     op.execute("CREATE TABLE compression (tag_id integer PRIMARY KEY, raw bigint NOT NULL, kept bigint NOT NULL, worst_error double precision NOT NULL)")
+    op.execute("CREATE TABLE retention (kept_from bigint NOT NULL)")
+    op.execute(f"INSERT INTO retention VALUES ({-(2**63)})")
