@@ -34,10 +34,17 @@ def main() -> None:
             console.print(f"{found.name}: {found.ratio:.2f} of {found.baseline_name}")
             results.append({**asdict(found), "ratio": found.ratio})
             rates = (_figure(found.ours), _figure(found.baseline))
-            table.add_row(found.name, *rates, found.baseline_name, found.unit, f"{found.ratio:.2f}", f"{found.goal:.2f}")
+            table.add_row(found.name, *rates, found.baseline_name, found.unit, f"{found.ratio:.2f}", _goal_of(found))
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     console.print(table)
     console.print(f"also in {RESULTS}")
+
+
+def _goal_of(found: Comparison) -> str:
+    goals = [] if found.goal is None else [f"{found.goal:.2f}"]
+    if found.limit is not None:
+        goals.append(f"{'at most' if found.is_time else 'at least'} {found.limit:g} {found.unit}")
+    return ", ".join(goals)
 
 
 def _figure(value: float) -> str:
