@@ -65,6 +65,10 @@ class Bare:
     def __init__(self, connection: "sqlite3.Connection | psycopg.Connection[Any]") -> None:
         self._connection = connection
 
+    def do(self, statement: str) -> None:
+        """A statement that gives no rows."""
+        self._connection.execute(statement) if isinstance(self._connection, sqlite3.Connection) else self._connection.execute(statement.encode())
+
     def rows(self, query: str, *parameters: object) -> Sequence[tuple[Any, ...]]:
         if isinstance(self._connection, sqlite3.Connection):
             return self._connection.execute(query, parameters).fetchall()
