@@ -5,7 +5,7 @@ import os
 import sqlite3
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -68,6 +68,13 @@ class Bare:
     def do(self, statement: str) -> None:
         """A statement that gives no rows."""
         self._connection.execute(statement) if isinstance(self._connection, sqlite3.Connection) else self._connection.execute(statement.encode())
+
+    def copy(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Rows into a table of PostgreSQL."""
+        assert isinstance(self._connection, psycopg.Connection)
+        with self._connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def rows(self, query: str, *parameters: object) -> Sequence[tuple[Any, ...]]:
         if isinstance(self._connection, sqlite3.Connection):

@@ -137,7 +137,7 @@ async def _served(database: Database) -> list[Comparison]:
     """A day of samples from the API, a process of its own, and the same rows from the database by the bare driver; both into memory, as columns or rows."""
     found = []
     with tempfile.TemporaryDirectory(prefix="monazite-bench-") as name, database.bare(START) as bare:
-        async with _api(database, SITE, Path(name)) as client:
+        async with served(database, SITE, Path(name)) as client:
             for kind, label in ((ARROW, "Arrow"), (JSON, "JSON")):
                 took: tuple[list[float], list[float]] = [], []
                 for number in range(_DAYS_READ):
@@ -172,7 +172,7 @@ def _bounds(database: Database, start: int, end: int) -> tuple[Any, Any]:
 
 
 @contextlib.asynccontextmanager
-async def _api(database: Database, site: Site, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def served(database: Database, site: Site, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     write_site(site, folder / "site")
     async with running_stack(folder / "stack", folder / "site", database.url) as stack:
         ready = await stack.start("api")
