@@ -9,7 +9,18 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import gateway, modbus_reads, modbus_requests, opcua_notifications, recovery, writer
+from benchmarks import (
+    current_values,
+    export_memory,
+    gateway,
+    history_size,
+    modbus_reads,
+    modbus_requests,
+    month,
+    opcua_notifications,
+    recovery,
+    writer,
+)
 from benchmarks.comparison import Comparison
 
 RESULTS: Final = Path(__file__).parent / "results.json"
@@ -17,6 +28,10 @@ _WIDTH: Final = 120
 _WHOLE_FROM: Final = 100.0
 _BENCHMARKS: Final[tuple[Callable[[], Iterator[Comparison]], ...]] = (
     writer.comparisons,
+    month.comparisons,
+    current_values.comparisons,
+    history_size.comparisons,
+    export_memory.comparisons,
     modbus_reads.comparisons,
     modbus_requests.comparisons,
     opcua_notifications.comparisons,
