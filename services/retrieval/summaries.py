@@ -99,15 +99,16 @@ class SummaryReader:
 
     def _read(self, spans: Ranges) -> Iterator[TagSamples]:
         """Samples and losses of the spans, in order, in pieces."""
+        if not len(spans):
+            return
         reads = spans.joined(_ONE_READ)
-        for start, end in zip(reads.start.tolist(), reads.end.tolist(), strict=True):
-            since = start
-            for batch in self._store.scan(self._tag.id, start, end):
-                until = int(batch.time[-1]) + 1
-                yield self._piece(batch, spans, since, until)
-                since = until
-            if ((self._begins >= since) & (self._begins < end)).any():
-                yield self._piece(SampleBatch.empty(), spans, since, end)
+        since, end = int(reads.start[0]), int(reads.end[-1])
+        for batch in self._store.scan_spans(self._tag.id, reads.start, reads.end):
+            until = int(batch.time[-1]) + 1
+            yield self._piece(batch, spans, since, until)
+            since = until
+        if ((self._begins >= since) & (self._begins < end)).any():
+            yield self._piece(SampleBatch.empty(), spans, since, end)
 
     def _piece(self, batch: SampleBatch, spans: Ranges, since: int, until: int) -> TagSamples:
         samples = with_losses(self._columns(batch), self._begins[(self._begins >= since) & (self._begins < until)])

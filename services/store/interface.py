@@ -235,6 +235,10 @@ class Store(Protocol):
         where the database can; an iterator that is not read to its end is closed."""
         ...
 
+    def scan_spans(self, tag_id: int, start: Int64Column, end: Int64Column) -> Iterator[SampleBatch]:
+        """As ``scan``, of many spans ``start[i] <= time < end[i]``, disjoint and ascending, in one go: a batch may hold samples of several."""
+        ...
+
     def scan_texts(self, tag_id: int, start: int, end: int) -> Iterator[TextBatch]:
         """As ``scan``, for text tags."""
         ...

@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -20,13 +21,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plant import times
-from plant.aggregates import STORED_COLUMNS
+from plant.aggregates import NO_TIME, STORED_COLUMNS, TagSamples, summarise
 from plant.batch import SampleBatch, TextBatch
 from plant.errors import ConfigurationError, StoreUnavailable, Unstorable
 from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
 from plant.tag import DataType
-from services.store import HOUR, Account, Commit, CommitReport, Store, open_store
+from services.store import HOUR, MINUTE, Account, Commit, CommitReport, RollUps, Store, open_store
 from services.store.rows import FIRST_TIME, LAST_TIME
 from services.store.sqlite.months import LAST_MONTH, end_of, month_named, month_of, months_of, name_of, start_of
 from tests.samples import batch_of, make_tag, rows_of
@@ -528,14 +529,27 @@ def test_a_restore_is_a_copy_of_the_folder(file: Path, tmp_path: Path) -> None:
         assert store.samples(1, *EVER, 100).value.tolist() == [float(month) for month in range(1, 13)]
 
 
-def test_tables_of_roll_ups_have_the_columns_of_summaries(file: Path) -> None:
+def test_hours_have_the_columns_of_summaries(file: Path) -> None:
     with opened(file) as store:
         fill(store)
-    for path, table in ((file, "roll_up_hour"), (file.with_name("history.2026-01.sqlite"), "roll_up_minute")):
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            columns = {name: kind for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({table})")}
-        kinds = {name: "REAL" if dtype.kind == "f" else "INTEGER" for name, dtype in STORED_COLUMNS.items()}
-        assert columns == {"tag_id": "INTEGER", "ts": "INTEGER", **kinds}
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        columns = {name: kind for _, name, kind, *_ in connection.execute("PRAGMA table_info(roll_up_hour)")}
+    kinds = {name: "REAL" if dtype.kind == "f" else "INTEGER" for name, dtype in STORED_COLUMNS.items()}
+    assert columns == {"tag_id": "INTEGER", "ts": "INTEGER", **kinds}
+
+
+def test_a_minute_is_the_bytes_that_the_format_says(file: Path) -> None:
+    with opened(file) as store:
+        fill(store)
+        due = store.take_due(MONTHS[1], 1)
+        (begin,) = due.hour.tolist()
+        summaries = summarise(TagSamples(np.array([begin + 5]), np.array([2.5]), np.array([0], np.int16), False), np.array([begin, begin + MINUTE]))
+        store.save_roll_ups(RollUps(np.array([1], np.int32), np.array([begin]), summaries), RollUps.empty(), due)
+    with contextlib.closing(sqlite3.connect(file.with_name("history.2026-01.sqlite"))) as connection:
+        ((tag_id, ts, summary),) = connection.execute("SELECT * FROM roll_up_minute").fetchall()
+    assert (tag_id, ts, len(summary)) == (1, begin, 206)
+    assert struct.unpack_from("<qdh", summary) == (begin + 5, 2.5, 0), "the first sample"
+    assert struct.unpack_from("<q", summary, 198) == (NO_TIME,), "the first Bad one"
 
 
 _WRITING = """

@@ -394,3 +394,18 @@ def test_grafanas_reader_sees_history_and_no_account(postgres_url: str, reader_d
             reader.execute("SELECT * FROM account")
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             reader.execute("DELETE FROM sample")
+
+
+def test_spans_are_scanned_in_one_go(store: Store) -> None:
+    """Across a month's end, with spans that hold nothing, one that is a single sample, and more samples than one batch holds."""
+    first = times.parse_time("2026-11-30T12:00:00Z", 0)
+    time = first + np.arange(86_400) * times.MICROSECONDS
+    batch = SampleBatch(np.full(len(time), 1, np.int32), time, np.arange(len(time)) / 8, np.zeros(len(time), np.int16))
+    store.commit(Commit(batch, TextBatch.empty()))
+    start = first + np.array([-7200, 10, 100, 40_000, 90_000]) * times.MICROSECONDS
+    end = first + np.array([-3600, 11, 39_000, 86_000, 91_000]) * times.MICROSECONDS
+    found = SampleBatch.concatenate(list(store.scan_spans(1, start, end)))
+    inside = ((time[:, None] >= start) & (time[:, None] < end)).any(axis=1)
+    np.testing.assert_array_equal(found.time, time[inside])
+    np.testing.assert_array_equal(found.value, batch.value[inside])
+    assert list(store.scan_spans(1, start[:0], end[:0])) == []

@@ -4,14 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from plant import times
 from plant.quality import Quality, quality_name
 from services.api.auth import CurrentUser
 from services.api.columns import accepted, json_response, shown
-from services.api.live_hub import values_of
 from services.api.problems import ApiProblem
 from services.api.state import state_of, tags_wanted
-from services.retrieval.tables import CSV, JSON
+from services.retrieval.tables import CSV, JSON, quality_names, time_texts
 
 router = APIRouter(tags=["values"])
 
@@ -26,19 +24,15 @@ async def get_snapshot(
     """The newest sample of each tag, named by ``tag`` (any number of times) or ``prefix``; a tag that never had one says ``BadWaitingForInitialData``."""
     state = state_of(request)
     tags = tags_wanted(state, tag or [], prefix)
-    current = {value.tag_id: value for batch in state.hub.current([each.id for each in tags]) for value in values_of(batch)}
+    current: dict[int, tuple[str, float | str | None, str]] = {}
+    for batch in state.hub.current([each.id for each in tags]):
+        rows = zip(time_texts(batch.time).tolist(), map(shown, batch.value.tolist()), quality_names(batch.quality), strict=True)
+        current.update(zip(batch.tag_id.tolist(), rows, strict=True))
+    never = (None, None, quality_name(Quality.BAD_WAITING_FOR_INITIAL_DATA))
     items: list[dict[str, Any]] = []
     for each in tags:
-        value = current.get(each.id)
-        items.append(
-            {
-                "tag": each.name,
-                "time": None if value is None else times.format_time(value.time),
-                "value": None if value is None else shown(value.value),
-                "quality": quality_name(Quality.BAD_WAITING_FOR_INITIAL_DATA if value is None else value.quality),
-                "unit": each.engineering_unit,
-            }
-        )
+        time, value, quality = current.get(each.id, never)
+        items.append({"tag": each.name, "time": time, "value": value, "quality": quality, "unit": each.engineering_unit})
     kind = accepted(request)
     if kind == JSON:
         return json_response({"items": items})

@@ -1,5 +1,6 @@
 """Rows of SQLite from and to columns, without a loop over rows in Python where the values are numbers."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,17 +10,33 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from plant.batch import SampleBatch, TextBatch
+from plant.batch import Int64Column, SampleBatch, TextBatch
 
 _SAMPLE: Final = np.dtype([("time", np.int64), ("value", np.float64), ("quality", np.int16), ("is_nan", np.bool_)])
 
-SAMPLES: Final = "SELECT ts, COALESCE(value, 0.0), quality, value IS NULL FROM sample WHERE "
+_COLUMNS: Final = "SELECT ts, COALESCE(sample.value, 0.0), quality, sample.value IS NULL FROM "
+SAMPLES: Final = _COLUMNS + "sample WHERE "
+_SPANS: Final = _COLUMNS + (
+    "json_each(?) AS span CROSS JOIN sample WHERE tag_id = ? AND ts >= json_extract(span.value, '$[0]') AND ts < json_extract(span.value, '$[1]')"
+)
+"""SQLite joins in the order in which it is written, and walks each table in order: span after span, by time."""
+
 TEXTS: Final = "SELECT ts, value, quality FROM sample_text WHERE "
 
 
 def samples_from(connection: sqlite3.Connection, tag_id: int, condition: str, parameters: tuple[int, ...], rows_a_batch: int) -> Iterator[SampleBatch]:
     """What ``SAMPLES`` with ``condition`` finds of one tag, in batches; they see one state."""
-    with closing(connection.execute(SAMPLES + condition, parameters)) as cursor:
+    yield from _batches(connection.execute(SAMPLES + condition, parameters), tag_id, rows_a_batch)
+
+
+def samples_in_spans(connection: sqlite3.Connection, tag_id: int, start: Int64Column, end: Int64Column, rows_a_batch: int) -> Iterator[SampleBatch]:
+    """Samples with ``start[i] <= time < end[i]``, spans ascending, as ``samples_from`` gives them."""
+    spans = json.dumps(list(zip(start.tolist(), end.tolist(), strict=True)))
+    yield from _batches(connection.execute(_SPANS, (spans, tag_id)), tag_id, rows_a_batch)
+
+
+def _batches(rows_found: sqlite3.Cursor, tag_id: int, rows_a_batch: int) -> Iterator[SampleBatch]:
+    with closing(rows_found) as cursor:
         while len(rows := np.fromiter(islice(cursor, rows_a_batch), _SAMPLE)):
             value = np.where(rows["is_nan"], np.nan, rows["value"])
             yield SampleBatch(np.full(len(rows), tag_id, np.int32), rows["time"].copy(), value, rows["quality"].copy())

@@ -8,10 +8,10 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from plant.batch import SampleBatch, TextBatch, TextColumn
+from plant.batch import Int64Column, SampleBatch, TextBatch, TextColumn
 from plant.quality import ANY_QUALITY, QualityRange
 from services.store.interface import Revisions
-from services.store.sqlite.columns import floats_of
+from services.store.sqlite.columns import floats_of, samples_in_spans
 from services.store.sqlite.month_files import MonthFiles, MonthGone
 from services.store.sqlite.months import month_of
 
@@ -50,6 +50,17 @@ def scan(files: MonthFiles, kind: Kind[BatchT], tag_id: int, start: int, end: in
             suppress(MonthGone),
             files.reading(month) as connection,
             closing(kind(connection, tag_id, _BOUNDS, (tag_id, start, end, -1), ROWS_A_BATCH)) as batches,  # type: ignore[type-var]
+        ):
+            yield from batches
+
+
+def scan_spans(files: MonthFiles, tag_id: int, start: Int64Column, end: Int64Column) -> Iterator[SampleBatch]:
+    """As ``scan``, of spans that are disjoint and ascending."""
+    for month in files.between(int(start[0]), int(end[-1])) if len(start) else []:
+        with (
+            suppress(MonthGone),
+            files.reading(month) as connection,
+            closing(samples_in_spans(connection, tag_id, start, end, ROWS_A_BATCH)) as batches,  # type: ignore[type-var]
         ):
             yield from batches
 

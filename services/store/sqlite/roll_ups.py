@@ -1,7 +1,11 @@
-"""Roll-ups: minutes in the month files, hours in the main file, which outlive the samples. One column for each of ``STORED_COLUMNS``; NaN is NULL."""
+"""Roll-ups: minutes in the month files, hours in the main file, which outlive the samples.
+
+Hours have one column for each of ``STORED_COLUMNS``; NaN is NULL. Of minutes there are 1440 a day, which a trend reads by the ten thousand: each is one
+BLOB, ``MINUTE_LAYOUT``, since making a Python object of every column costs ten times as much as reading the bytes.
+"""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -22,7 +26,11 @@ Mask = npt.NDArray[np.bool_]
 
 _COLUMNS: Final = ", ".join(("tag_id", "ts", *STORED_COLUMNS))
 _PLACES: Final = ", ".join("?" * (2 + len(STORED_COLUMNS)))
-_QUERY: Final = f"SELECT {_COLUMNS} FROM {{}} WHERE tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts"
+_WHERE: Final = "WHERE tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts"
+_HOURS: Final = f"SELECT {_COLUMNS} FROM roll_up_hour {_WHERE}"
+_MINUTES: Final = f"SELECT ts, summary FROM roll_up_minute {_WHERE}"
+MINUTE_LAYOUT: Final = np.dtype([(name, dtype.newbyteorder("<")) for name, dtype in STORED_COLUMNS.items()])
+"""``STORED_COLUMNS`` in their order, little-endian, without gaps."""
 
 
 def save_roll_ups(main: Connections, files: MonthFiles, minutes: RollUps, hours: RollUps, done: DueHours) -> None:
@@ -37,28 +45,36 @@ def save_roll_ups(main: Connections, files: MonthFiles, minutes: RollUps, hours:
         with files.writing(month) as connection:
             ends = [(tag_id, hour, hour + HOUR) for tag_id, hour in _pairs(done.tag_id[of_done], done.hour[of_done])]
             connection.executemany("DELETE FROM roll_up_minute WHERE tag_id = ? AND ts >= ? AND ts < ?", ends)
-            _insert(connection, "roll_up_minute", minutes, of_minutes)
+            connection.executemany("INSERT OR REPLACE INTO roll_up_minute VALUES (?, ?, ?)", _packed(minutes, of_minutes))
     is_there = np.isin(months_of(done.hour), there)
     with main.writing() as connection:
         connection.executemany("DELETE FROM roll_up_hour WHERE tag_id = ? AND ts = ?", _pairs(done.tag_id[is_there], done.hour[is_there]))
-        _insert(connection, "roll_up_hour", hours, np.isin(months_of(hours.start), there))
+        connection.executemany(f"INSERT OR REPLACE INTO roll_up_hour ({_COLUMNS}) VALUES ({_PLACES})", _rows(hours, np.isin(months_of(hours.start), there)))
         take_off(connection, done)
 
 
 def read_minutes(main: Connections, files: MonthFiles, tag_id: int, start: int, end: int) -> RollUps:
     """Minutes with ``start <= begin < end``."""
-    rows = []
+    rows: list[tuple[int, bytes]] = []
     for month in files.between(start, end):
         with suppress(MonthGone), files.reading(month) as connection:
-            rows += connection.execute(_QUERY.format("roll_up_minute"), (tag_id, start, end)).fetchall()
+            rows += connection.execute(_MINUTES, (tag_id, start, end)).fetchall()
     with main.reading() as connection:
-        return _roll_ups(rows, _is_stepped(connection, tag_id))
+        is_stepped = _is_stepped(connection, tag_id)
+    begins, packed = zip(*rows, strict=True) if rows else ((), ())
+    kept = np.frombuffer(b"".join(packed), MINUTE_LAYOUT)
+    summaries = from_stored({name: np.ascontiguousarray(kept[name]) for name in STORED_COLUMNS}, is_stepped)
+    return RollUps(np.full(len(rows), tag_id, np.int32), np.array(begins, np.int64), summaries)
 
 
 def read_hours(main: Connections, tag_id: int, start: int, end: int) -> RollUps:
     """Hours with ``start <= begin < end``."""
     with main.reading() as connection:
-        return _roll_ups(connection.execute(_QUERY.format("roll_up_hour"), (tag_id, start, end)).fetchall(), _is_stepped(connection, tag_id))
+        rows = connection.execute(_HOURS, (tag_id, start, end)).fetchall()
+        is_stepped = _is_stepped(connection, tag_id)
+    _, begins, *columns = zip(*rows, strict=True) if rows else ((),) * (2 + len(STORED_COLUMNS))
+    kept = {name: np.array(column, dtype) for (name, dtype), column in zip(STORED_COLUMNS.items(), columns, strict=True)}
+    return RollUps(np.full(len(rows), tag_id, np.int32), np.array(begins, np.int64), from_stored(kept, is_stepped))
 
 
 def thinned_among(files: MonthFiles, tag_id: Int32Column, hour: Int64Column) -> DueHours:
@@ -95,16 +111,18 @@ def _by_month(done: Int64Column, rows: Int64Column, there: Sequence[int]) -> dic
     return {month: (hours == month, others == month) for month in np.union1d(hours, others).tolist() if month in there}
 
 
-def _insert(connection: sqlite3.Connection, table: str, roll_ups: RollUps, mask: Mask) -> None:
+def _rows(roll_ups: RollUps, mask: Mask) -> Iterator[tuple[Any, ...]]:
     columns = [roll_ups.tag_id, roll_ups.start, *(getattr(roll_ups.summaries, name) for name in STORED_COLUMNS)]
-    rows = zip(*(column[mask].tolist() for column in columns), strict=True)
-    connection.executemany(f"INSERT OR REPLACE INTO {table} ({_COLUMNS}) VALUES ({_PLACES})", rows)
+    return zip(*(column[mask].tolist() for column in columns), strict=True)
 
 
-def _roll_ups(rows: Sequence[tuple[Any, ...]], is_stepped: bool) -> RollUps:
-    tag_id, start, *columns = zip(*rows, strict=True) if rows else ((),) * (2 + len(STORED_COLUMNS))
-    kept = {name: np.array(column, dtype) for (name, dtype), column in zip(STORED_COLUMNS.items(), columns, strict=True)}
-    return RollUps(np.array(tag_id, np.int32), np.array(start, np.int64), from_stored(kept, is_stepped))
+def _packed(roll_ups: RollUps, mask: Mask) -> Iterator[tuple[int, int, bytes]]:
+    kept = np.empty(int(mask.sum()), MINUTE_LAYOUT)
+    for name in STORED_COLUMNS:
+        kept[name] = getattr(roll_ups.summaries, name)[mask]
+    whole, size = kept.tobytes(), MINUTE_LAYOUT.itemsize
+    summaries = [whole[place : place + size] for place in range(0, len(whole), size)]
+    return zip(roll_ups.tag_id[mask].tolist(), roll_ups.start[mask].tolist(), summaries, strict=True)
 
 
 def _is_stepped(connection: sqlite3.Connection, tag_id: int) -> bool:

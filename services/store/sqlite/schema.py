@@ -33,17 +33,7 @@ MONTH_TABLES: Final = (
         user TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT ''
     )""",
     "CREATE INDEX sample_revision_of ON sample_revision (tag_id, ts)",
-    """CREATE TABLE roll_up_minute (
-        tag_id INTEGER NOT NULL, ts INTEGER NOT NULL,
-        first_time INTEGER NOT NULL, first_value REAL, first_quality INTEGER NOT NULL,
-        last_time INTEGER NOT NULL, last_value REAL, last_quality INTEGER NOT NULL,
-        first_usable_time INTEGER NOT NULL, first_usable_value REAL, last_usable_time INTEGER NOT NULL, last_usable_value REAL,
-        good_count INTEGER NOT NULL, uncertain_count INTEGER NOT NULL, bad_count INTEGER NOT NULL, mean REAL, squares REAL,
-        minimum REAL, minimum_time INTEGER NOT NULL, maximum REAL, maximum_time INTEGER NOT NULL,
-        good_duration INTEGER NOT NULL, uncertain_duration INTEGER NOT NULL, firm_duration INTEGER NOT NULL, zero_duration INTEGER NOT NULL,
-        integral REAL, line_integral REAL, transitions INTEGER NOT NULL, worst_quality INTEGER NOT NULL, bad_time INTEGER NOT NULL,
-        PRIMARY KEY (tag_id, ts)
-    ) WITHOUT ROWID""",
+    "CREATE TABLE roll_up_minute (tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, summary BLOB NOT NULL, PRIMARY KEY (tag_id, ts)) WITHOUT ROWID",
     "CREATE TABLE thinned (hour INTEGER NOT NULL, tag_id INTEGER NOT NULL, PRIMARY KEY (hour, tag_id)) WITHOUT ROWID",
     f"PRAGMA user_version = {MONTH_VERSION}",
 )

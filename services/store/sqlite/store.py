@@ -127,6 +127,9 @@ class SqliteStore:
     def scan(self, tag_id: int, start: int, end: int) -> Iterator[SampleBatch]:
         return read.scan(self._history, samples_from, tag_id, start, end)
 
+    def scan_spans(self, tag_id: int, start: Int64Column, end: Int64Column) -> Iterator[SampleBatch]:
+        return read.scan_spans(self._history, tag_id, start, end)
+
     def scan_texts(self, tag_id: int, start: int, end: int) -> Iterator[TextBatch]:
         return read.scan(self._history, texts_from, tag_id, start, end)
 
