@@ -69,7 +69,7 @@ def test_revisions_are_in_the_order_they_were_made_whatever_the_clocks_of_their_
         store.edit(Edit(batch_of([(1, T0, value, 0)]), NO_TEXTS, EditMode.UPDATE, Authorship("anna", "", time)))
     revisions = store.revisions(1, *EVER, ANNA.time)
     assert changes(revisions) == [(T0, (1.0, 0), (2.0, 0)), (T0, (2.0, 0), (3.0, 0))]
-    assert rows_of(as_known(store.samples(1, *EVER, 10), revisions)) == [(1, T0, 1.0, 0)]
+    assert as_known(store.samples(1, *EVER, 10), revisions).value.tolist() == [1.0]
 
 
 def test_an_insert_is_kept_with_who_when_and_why_and_refuses_what_is_stored(store: Store) -> None:
