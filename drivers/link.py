@@ -102,7 +102,7 @@ class DeviceLink(Generic[DeviceT]):
         self._heartbeat = _watch_of(device, tags)
         self._held: CurrentValues | None = None
         self._overflow = OverflowWatch(account)
-        self._source_clock = SourceClock([tag.id for tag in self._readable], metrics)
+        self._source_clock = SourceClock([tag.id for tag in self._readable], metrics, has_clock=device.has_clock)
         self._status = DeviceStatus(device.name, device.protocol, device.endpoint, LinkState.CONNECTING, clock())
 
     @property
