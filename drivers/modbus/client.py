@@ -71,8 +71,8 @@ class ModbusClient:
 
     async def settle(self, probe: ReadRequest | None = None) -> None:
         """Where answers bear no number: until what else is on its way would have come. If answers came twice, or one request later than it seemed, there is
-        one more, and it changes the ``standing``. With a ``probe`` it is asked instead, and its own answer is what tells (``probe``). Where several requests
-        are under way: until all have ended, or ``tears`` is another.
+        one more, and it changes the ``standing``. With a ``probe`` it is asked instead, and data of its shape are what tells (``probe``); a refusal tells
+        nothing, since it has no shape, and is waited behind. Where several requests are under way: until all have ended, or ``tears`` is another.
 
         Raises:
             DeviceUnreachable, DeviceProtocolError: of the probe, as ``read``.
@@ -80,11 +80,8 @@ class ModbusClient:
         await self._line.settled()
         if not self.standing.disorder:
             return
-        if probe is None:
-            await asyncio.sleep(max(_SETTLING, 2 * self._seat.slowest))
-        else:
-            await self.read(probe, first=True)
-            await asyncio.sleep(_SETTLING)
+        is_told = probe is not None and isinstance((await self.read(probe, first=True))[0], bytes)
+        await asyncio.sleep(_SETTLING if is_told else max(_SETTLING, 2 * self._seat.slowest))
 
     @property
     def ahead(self) -> int:
