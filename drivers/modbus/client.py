@@ -72,12 +72,13 @@ class ModbusClient:
     async def settle(self, probe: ReadRequest | None = None) -> None:
         """Where answers bear no number: until what else is on its way would have come. If answers came twice, or one request later than it seemed, there is
         one more, and it changes the ``standing``. With a ``probe`` it is asked instead, and data of its shape are what tells (``probe``); a refusal tells
-        nothing, since it has no shape, and is waited behind. Where several requests are under way: until all have ended, or ``tears`` is another.
+        nothing, since it has no shape, and is waited behind. Where several requests are under way: until all have ended but the tries of other units that are
+        silent, or ``tears`` is another.
 
         Raises:
             DeviceUnreachable, DeviceProtocolError: of the probe, as ``read``.
         """
-        await self._line.settled()
+        await self._line.settled(self._seat)
         if not self.standing.disorder:
             return
         is_told = probe is not None and isinstance((await self.read(probe, first=True))[0], bytes)
