@@ -52,7 +52,7 @@ class ModbusClient:
 
     @property
     def writes_masks(self) -> bool:
-        """The unit did not say yet, on this line, that it does not know function 22."""
+        """The unit did not say yet, on this connection, that it does not know function 22."""
         return self._seat.unit not in self._line.without_mask
 
     def forgo_masks(self) -> None:

@@ -59,7 +59,8 @@ _RTU_OVERHEAD: Final = 3
 class Line:
     """Satisfies ``wire.Listener``. One event loop; made once a line, joined and left by sessions.
 
-    ``window`` is how many requests may be under way; ``without_mask`` are units that said that they do not know function 22.
+    ``window`` is how many requests may be under way; ``without_mask`` are units that said on this connection that they do not know
+    function 22; behind the next one may be others.
     """
 
     def __init__(self, line: ModbusLine) -> None:
@@ -269,6 +270,7 @@ class Line:
             return
         self._wire = wire
         self._connections += 1
+        self.without_mask.clear()
         self._answers = 0
         self._active = time.monotonic()
         self._silences.connected(self._active, was_reset_for_one=was_reset_for_one)
