@@ -12,7 +12,8 @@ Rules:
 5. A source time that cannot be is set right (``drivers.source_clock``) before anything is made of it.
 6. A write goes out only while a session is open and the heartbeat moves, once, and never later than its deadline.
 7. A device whose heartbeat stands still is Bad though the link is up: what it goes on sending is held back, one value a tag, until the heartbeat moves.
-8. What was missed in an outage is asked of the device's own history, where it keeps one, beside what is live, until it answers or the session ends.
+8. What was missed in an outage is asked of the device's own history, where it keeps one, beside what is live, until it answers or the session ends. Not of
+   a device whose clock is more than five minutes off, now or at the loss: its history is dated by that, and what it kept of the outage cannot be told.
 9. A fault of ours in a session costs this device its session and no other device anything: ``drivers.shelter``.
 """
 
@@ -98,11 +99,14 @@ class DeviceLink(Generic[DeviceT]):
         self._latest = 0
         self._lost_from: int | None = None
         self._offset_at_loss = 0
+        self._is_far_off = False
+        self._was_far_off = False
+        """At the loss from which ``_lost_from`` is."""
         self._resumption: Resumption | None = None
         self._heartbeat = _watch_of(device, tags)
         self._held: CurrentValues | None = None
         self._overflow = OverflowWatch(account)
-        self._source_clock = SourceClock([tag.id for tag in self._readable], metrics)
+        self._source_clock = SourceClock([tag.id for tag in self._readable], metrics, has_clock=device.has_clock)
         self._status = DeviceStatus(device.name, device.protocol, device.endpoint, LinkState.CONNECTING, clock())
 
     @property
@@ -251,6 +255,10 @@ class DeviceLink(Generic[DeviceT]):
                 self._metrics.recovered(len(batch))
                 await self._account.take_history(batch)
 
+        if self._is_dated_wrong(session):
+            text = "%s at %s: its history of the outage is not asked for: a clock more than 5 min off dates it; set the clock"
+            _log.warning(text, self._device.name, self._device.endpoint)
+            return
         try:
             is_whole = await self._read_history(session, start - _CLOCK_DOUBT, end + _CLOCK_DOUBT, take)
         except asyncio.CancelledError:
@@ -259,7 +267,7 @@ class DeviceLink(Generic[DeviceT]):
         except DriverFault:
             self._lost_from = start  # asked again at once it would come again; with the next loss other samples are asked for
             return
-        if is_whole and self._account is not None:
+        if is_whole and self._account is not None and not self._is_dated_wrong(session):  # its clock may not have been known before
             _log.info("%s at %s: the outage was filled from its own history", self._device.name, self._device.endpoint)
             self._account.recovered(GapCause.LINK_LOST, start)
 
@@ -286,7 +294,13 @@ class DeviceLink(Generic[DeviceT]):
     def _note_clock_offset(self) -> None:
         if self._session is not None and self._session.clock_offset is not None:
             offset = round(self._session.clock_offset * times.MICROSECONDS)
-            self._clock_offset = offset if abs(offset) <= FURTHEST_OFF else 0  # what such a clock says is set right to ours
+            self._is_far_off = abs(offset) > FURTHEST_OFF
+            self._clock_offset = 0 if self._is_far_off else offset  # what such a clock says is set right to ours
+
+    def _is_dated_wrong(self, session: Session) -> bool:
+        """Whether times of ours find nothing in the device's history of the last outage."""
+        offset = session.clock_offset
+        return self._was_far_off or (offset is not None and abs(offset) * times.MICROSECONDS > FURTHEST_OFF)
 
     def _at_device(self, time: int) -> int:
         """A time of ours by the device's clock, as that was last heard, and later than everything told of the device so far."""
@@ -345,6 +359,7 @@ class DeviceLink(Generic[DeviceT]):
         if cause is GapCause.LINK_LOST:
             known_until -= self._lag
             self._offset_at_loss = self._clock_offset
+            self._was_far_off = self._is_far_off or (self._was_far_off and self._lost_from is not None)
             self._lost_from = known_until if self._lost_from is None else self._lost_from
         self._resumption = Resumption([tag.id for tag in self._readable], start)
         if self._account is not None:

@@ -4,9 +4,10 @@ Rules:
 
 1. An address needs no look-up.
 2. The system's look-up cannot be given up: it holds a thread for as long as a name server is silent, half a minute and more. Each name has a thread of its own
-   and one at a time, so that no number of dead names takes one from another: there are as many at most as devices of the site have names.
+   and one at a time, so that no number of dead names takes one from another. One that is not back after ten minutes is given up, and the name asked for anew.
 3. Whoever waits does so no longer than it says. A look-up goes on without it, and what it finds is for the next who asks within some seconds: a name that takes
    longer than a connection may is found nevertheless.
+4. Of several addresses each has its share of the time for a connection: one that is silent leaves some to the next.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ from plant.errors import DeviceUnreachable
 
 _KEPT: Final = 10.0
 """Seconds for which an answer that nobody waited for is one. No longer: the address behind a name may change."""
+_GIVEN_UP_AFTER: Final = 600.0
+"""Seconds. The longest that a resolver is silent is some minutes: several name servers, each asked several times for several domains."""
 
 Connected = TypeVar("Connected")
 
@@ -33,22 +36,25 @@ class _LookUp:
 
     def __init__(self, name: str) -> None:
         self._answer: Future[Sequence[str] | Exception] = Future()
+        self._asked_at = time.monotonic()
         self._answered_at = 0.0
         Thread(target=self._run, args=(name,), name=f"look-up of {name}", daemon=True).start()
 
     def _run(self, name: str) -> None:
-        answer: Sequence[str] | Exception
+        answer: Sequence[str] | Exception = DeviceUnreachable(f"no connection: the look-up of {name} failed in this program; its standard error has where")
         try:
             found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
             answer = list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))
         except (OSError, ValueError) as error:  # a ValueError for what cannot be a name
             answer = error
-        self._answered_at = time.monotonic()
-        self._answer.set_result(answer)
+        finally:  # whatever happens: else nobody could ask for the name any more
+            self._answered_at = time.monotonic()
+            self._answer.set_result(answer)
 
     @property
     def is_of_use(self) -> bool:
-        return not self._answer.done() or time.monotonic() - self._answered_at < _KEPT
+        now = time.monotonic()
+        return now - self._answered_at < _KEPT if self._answer.done() else now - self._asked_at < _GIVEN_UP_AFTER
 
     async def answer(self) -> Sequence[str] | Exception:
         loop, answered = asyncio.get_running_loop(), asyncio.Event()
@@ -84,6 +90,8 @@ async def addresses_of(host: str, within: float) -> Sequence[str]:
         raise DeviceUnreachable(f"no connection: no name server told the address of {host} within {within:g} s; {mend}") from None
     if _under_way.get(host) is look_up:
         del _under_way[host]
+    if isinstance(answer, DeviceUnreachable):
+        raise DeviceUnreachable(str(answer)) from answer  # several may wait: each has its own
     if isinstance(answer, OSError):
         raise DeviceUnreachable(f"no connection: {host} has no address: {answer.strerror or answer}") from answer
     if isinstance(answer, Exception):
@@ -91,17 +99,21 @@ async def addresses_of(host: str, within: float) -> Sequence[str]:
     return answer
 
 
-async def first_of(addresses: Sequence[str], connect: Callable[[str], Awaitable[Connected]]) -> Connected:
-    """What ``connect`` makes of the first of ``addresses`` (one at least) that takes a connection. Raises what it raises for the last, or for a server that
-    answers and cannot be trusted."""
-    for address in addresses[:-1]:
+async def first_of(addresses: Sequence[str], connect: Callable[[str], Awaitable[Connected]], deadline: float) -> Connected:
+    """What ``connect`` makes of the first of ``addresses`` (one at least) that takes a connection before ``deadline``, by the event loop's clock; each has its
+    share of the time that is left. Raises what it raises for the last, or for a server that answers and cannot be trusted; TimeoutError after the deadline."""
+    loop = asyncio.get_running_loop()
+    for tried, address in enumerate(addresses[:-1]):
+        now = loop.time()
         try:
-            return await connect(address)
+            async with asyncio.timeout_at(now + (deadline - now) / (len(addresses) - tried)):
+                return await connect(address)
         except ssl.SSLError:
             raise
-        except OSError:
+        except OSError:  # TimeoutError is one
             continue
-    return await connect(addresses[-1])
+    async with asyncio.timeout_at(deadline):
+        return await connect(addresses[-1])
 
 
 def _is_address(host: str) -> bool:

@@ -83,9 +83,11 @@ class WriteStyle(StrEnum):
 
 
 class BitWrites(StrEnum):
-    """How a bit within a word is written: ``MASK`` by function 22, in which the device changes the bit alone; ``READ_MODIFY_WRITE`` for devices without
-    it, and for those that refuse it as unknown: what the device itself does to the word in between is undone."""
+    """How a bit within a word is written: ``MASK`` by function 22, in which the device changes the bit alone, and in no other way; ``READ_MODIFY_WRITE`` for
+    devices without it: what the device itself does to the word in between is undone. ``AUTO``: by function 22, and by the other where the device refuses it as
+    unknown."""
 
+    AUTO = "auto"
     MASK = "mask"
     READ_MODIFY_WRITE = "read-modify-write"
 
@@ -131,7 +133,7 @@ class ModbusDevice:
     forbidden: tuple[AddressRange, ...] = ()
     timeout: float = 1.0
     writes: WriteStyle = WriteStyle.EITHER
-    bit_writes: BitWrites = BitWrites.MASK
+    bit_writes: BitWrites = BitWrites.AUTO
     identity: Identity | None = None
     heartbeat: Heartbeat | None = None
 

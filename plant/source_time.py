@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plant import times
-from plant.batch import Batch
+from plant.batch import Batch, Int64Column
 from plant.quality import Quality
 
 FURTHEST_OFF: Final = 300 * times.MICROSECONDS
@@ -27,8 +27,9 @@ def is_ahead(batch: Batch, received: int) -> Rows:
     return ahead
 
 
-def set_right(batch: Batch, wrong: Rows, time: int, doubted: Rows | None = None) -> Batch:
-    """A copy in which the rows ``wrong`` stand at ``time`` (UTC microseconds), a microsecond apart, so that they stay samples of their own; those that were
+def set_right(batch: Batch, wrong: Rows, time: int | Int64Column, doubted: Rows | None = None) -> Batch:
+    """A copy in which the rows ``wrong`` stand at ``time`` (UTC microseconds, one or
+    one for each of them), a microsecond apart, so that they stay samples of their own; those that were
     Good, and are ``doubted`` (all, if that is not given), are ``UncertainSubNormal``."""
     right = batch.select(np.arange(len(batch)))
     right.time[wrong] = time + np.arange(np.count_nonzero(wrong))

@@ -52,7 +52,7 @@ class ModbusClient:
 
     @property
     def writes_masks(self) -> bool:
-        """The unit did not say yet, on this line, that it does not know function 22."""
+        """The unit did not say yet, on this connection, that it does not know function 22."""
         return self._seat.unit not in self._line.without_mask
 
     def forgo_masks(self) -> None:
@@ -71,20 +71,18 @@ class ModbusClient:
 
     async def settle(self, probe: ReadRequest | None = None) -> None:
         """Where answers bear no number: until what else is on its way would have come. If answers came twice, or one request later than it seemed, there is
-        one more, and it changes the ``standing``. With a ``probe`` it is asked instead, and its own answer is what tells (``probe``). Where several requests
-        are under way: until all have ended, or ``tears`` is another.
+        one more, and it changes the ``standing``. With a ``probe`` it is asked instead, and data of its shape are what tells (``probe``); a refusal tells
+        nothing, since it has no shape, and is waited behind. Where several requests are under way: until all have ended but the tries of other units that are
+        silent, or ``tears`` is another.
 
         Raises:
             DeviceUnreachable, DeviceProtocolError: of the probe, as ``read``.
         """
-        await self._line.settled()
+        await self._line.settled(self._seat)
         if not self.standing.disorder:
             return
-        if probe is None:
-            await asyncio.sleep(max(_SETTLING, 2 * self._seat.slowest))
-        else:
-            await self.read(probe, first=True)
-            await asyncio.sleep(_SETTLING)
+        is_told = probe is not None and isinstance((await self.read(probe, first=True))[0], bytes)
+        await asyncio.sleep(_SETTLING if is_told else max(_SETTLING, 2 * self._seat.slowest))
 
     @property
     def ahead(self) -> int:

@@ -33,10 +33,9 @@ async def _connect(line: TcpLine, make_protocol: Callable[[], ProtocolT], within
     deadline = loop.time() + within
     addresses = await addresses_of(line.host, within)
     try:
-        async with asyncio.timeout_at(deadline):
-            _, protocol = await first_of(
-                addresses, lambda address: loop.create_connection(make_protocol, address, line.port, ssl=context, server_hostname=server_name)
-            )
+        _, protocol = await first_of(
+            addresses, lambda address: loop.create_connection(make_protocol, address, line.port, ssl=context, server_hostname=server_name), deadline
+        )
     except TimeoutError:
         raise DeviceUnreachable(f"no connection within {within:g} s") from None
     except ssl.SSLCertVerificationError as error:

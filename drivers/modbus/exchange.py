@@ -68,10 +68,11 @@ class Exchange:
     """One request and its answer. ``future`` brings the answer and the source time: the middle of request and answer by our clock, UTC microseconds.
 
     ``connection``: the only one on which it may be sent, where that matters. ``transaction`` is 0 until it is sent.
-    ``begun`` and ``deadline`` are ``time.monotonic()``, ``begun_at`` UTC microseconds.
+    ``begun`` and ``deadline`` are ``time.monotonic()``, ``begun_at`` UTC microseconds. ``is_try``: it was sent to a unit that had been silent, and has said nothing
+    since.
     """
 
-    __slots__ = ("begun", "begun_at", "connection", "deadline", "future", "request", "seat", "transaction")
+    __slots__ = ("begun", "begun_at", "connection", "deadline", "future", "is_try", "request", "seat", "transaction")
 
     def __init__(self, seat: Seat, request: Request, future: asyncio.Future[tuple[Answer, int]], connection: int | None = None) -> None:
         self.seat = seat
@@ -82,6 +83,7 @@ class Exchange:
         self.begun = 0.0
         self.begun_at = 0
         self.deadline = 0.0
+        self.is_try = False
 
     def fail(self, error: Exception) -> None:
         if not self.future.done():

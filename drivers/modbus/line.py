@@ -13,7 +13,8 @@ Rules:
    answer bears its number; anything else for every unit. A socket is reset then. A serial port, which cannot be, is left alone for the time-out at least, and
    until nothing comes any more.
 6. A window in which an answer stays out, though the unit answered what was asked later or at the same time, or whose answers bear wrong numbers or no header,
-   is one from then on. ``window`` has how long, and what of the answers before can be relied on.
+   is one from then on. ``window`` has how long, and what of the answers before can be relied on. A unit that is silent costs its neighbours' scans nothing but
+   its first silence.
 7. A device may close a connection on which it has answered and on which nothing is under way: it is made anew with the next request, and a loss only if that
    fails. One that twice running cut the second request of a connection off, without a byte, gives one answer a connection: we close it ourselves after each,
    for an hour.
@@ -58,7 +59,8 @@ _RTU_OVERHEAD: Final = 3
 class Line:
     """Satisfies ``wire.Listener``. One event loop; made once a line, joined and left by sessions.
 
-    ``window`` is how many requests may be under way; ``without_mask`` are units that said that they do not know function 22.
+    ``window`` is how many requests may be under way; ``without_mask`` are units that said on this connection that they do not know
+    function 22; behind the next one may be others.
     """
 
     def __init__(self, line: ModbusLine) -> None:
@@ -177,14 +179,18 @@ class Line:
         self._drop(seat, error)
         self._pump()
 
-    async def settled(self) -> None:
-        """Where several requests are under way: until all that are now have ended. If each has its answer, ``window.tears`` is what it was."""
+    async def settled(self, seat: Seat) -> None:
+        """Where several requests are under way: until all that are now have ended. If each has its answer, ``window.tears`` is what it was. The tries of other
+        units that are silent are not waited for, but while half a frame stands on the connection, which may be the rest of their answer."""
         wire = self._wire
         if wire is None or self.window.width == 1:
             return
         asked = list(wire.under_way.values())
         while self._wire is wire and (left := [exchange for exchange in asked if wire.under_way.get(exchange.transaction) is exchange]):
-            awaited = [exchange.future for exchange in left if not exchange.future.done()]
+            expected = [exchange for exchange in left if not exchange.is_try or exchange.seat is seat]
+            if not expected and not wire.is_midway:
+                return
+            awaited = [exchange.future for exchange in expected if not exchange.future.done()]
             await (asyncio.wait(awaited) if awaited else asyncio.sleep(_LOOK_AGAIN))  # nobody is told of the end of a read that was given up
 
     def _pump(self) -> None:
@@ -207,6 +213,7 @@ class Line:
                 exchange.fail(ConnectionDropped("the connection was made anew before it could be sent"))
                 continue
             exchange.begun, exchange.begun_at = now, times.now()
+            exchange.is_try = self._silences.is_silent(exchange.seat.unit)
             exchange.deadline = now + self._silences.within(exchange.seat.unit, exchange.seat.timeout) + self._on_the_wire(exchange)
             self._active = now
             self._quiet.sent()
@@ -263,6 +270,7 @@ class Line:
             return
         self._wire = wire
         self._connections += 1
+        self.without_mask.clear()
         self._answers = 0
         self._active = time.monotonic()
         self._silences.connected(self._active, was_reset_for_one=was_reset_for_one)
@@ -321,12 +329,20 @@ class Line:
 
     def _unit_answered(self, seat: Seat, now: float) -> None:
         seat.answered = now
+        if self._silences.is_silent(seat.unit):
+            self._expect_answers_of(seat.unit)
         if self._silences.unit_answered(seat.unit):
             self._someone_is_back.set()
             self._someone_is_back = asyncio.Event()
 
+    def _expect_answers_of(self, unit: int) -> None:
+        """It is there: what it does not answer is missing from now on."""
+        for exchange in self._wire.under_way.values() if self._wire is not None else ():
+            exchange.is_try = exchange.is_try and exchange.seat.unit != unit
+
     def late(self, seat: Seat) -> None:
         seat.heard = times.now()
+        self._expect_answers_of(seat.unit)
         seat.metrics.rejected("late")
         self._silences.line_answered()
 
@@ -409,7 +425,8 @@ class Line:
     def _silence(self, wire: Wire, exchanges: Sequence[Exchange], error: DeviceUnreachable, *, ends_session: bool) -> None:
         """Requests of one seat that are not waited for any more, sent and unanswered."""
         seat = exchanges[0].seat
-        self.window.tear()
+        if not all(exchange.is_try for exchange in [*exchanges, *self._under_way_of(seat)]):
+            self.window.tear()
         # What the kernel still holds of a write must never leave: only the end of the connection takes it back.
         bears_write = any(isinstance(exchange.request, WriteRequest) for exchange in [*exchanges, *self._under_way_of(seat)])
         is_numbered_for_others = not self._is_rtu and self.is_shared and not self._silences.are_the_line_s and not bears_write and not wire.is_midway

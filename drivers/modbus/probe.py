@@ -2,7 +2,8 @@
 
 If an answer came twice, each answer after it is that to the request before, and well-formed as long as the requests are of one length. One that is answered in
 another length than everything else asked of the unit ends that: its own answer comes, and all before it were in their places, or a wrong one does, and is
-refused for its length or its function. It costs one short round trip; waiting for what else might come costs two of the slowest.
+refused for its length or its function. A refusal has no length: one in its place may be that of the request before, and proves nothing. It costs one short
+round trip; waiting for what else might come costs two of the slowest.
 """
 
 from collections.abc import Iterator, Sequence

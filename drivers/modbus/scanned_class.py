@@ -52,6 +52,7 @@ class ScannedClass:
         self._points = [point for block in scan_class.blocks for point in block.points]
         self._first_planned = self._planned = [DecodedBlock.of(block) for block in scan_class.blocks]
         self._blocks = list(self._planned)
+        self._alone: list[DecodedBlock] = []
         self._quarantine = Quarantine()
         self._is_out_of_date = False
         self._whole_until = -math.inf
@@ -62,8 +63,8 @@ class ScannedClass:
 
     @property
     def shapes(self) -> set[tuple[int, int]]:
-        """Of what is asked for now."""
-        return {decoded.request.shape for decoded in self._blocks}
+        """Of what is asked for now, and of what the scan that began last asked for alone."""
+        return {decoded.request.shape for decoded in (*self._blocks, *self._alone)}
 
     def to_ask(self, now: float) -> Sequence[DecodedBlock]:
         """The blocks of a scan that begins ``now``, seconds of the monotonic clock."""
@@ -71,9 +72,8 @@ class ScannedClass:
             self._plan_anew(now)
         if now >= self._whole_again:
             self._begin_anew()
-        if now < self._whole_until:
-            return self._blocks
-        return [*self._blocks, *(DecodedBlock.of_one(point) for point in self._quarantine.due(now))]
+        self._alone = [] if now < self._whole_until else [DecodedBlock.of_one(point) for point in self._quarantine.due(now)]
+        return [*self._blocks, *self._alone]
 
     def left_out(self, now: float) -> list[tuple[BlockDecoder, ModbusException]]:
         """Points that a scan that begins ``now`` does not ask for, with what the device last said of them."""

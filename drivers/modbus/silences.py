@@ -47,6 +47,10 @@ class Silences:
         self._next_try = 0.0
         return True
 
+    def is_silent(self, unit: int) -> bool:
+        """It did not answer what it was asked last, though others on the line did."""
+        return unit in self._of_unit
+
     def fell(self) -> None:
         """One more unit did not answer in time."""
         self._in_a_row += 1

@@ -4,7 +4,8 @@ Rules:
 
 1. A device that drops the tail of an answer and goes on with the next lends that one's first bytes to the one before: its registers are well-formed and wrong.
    There is then an answer less than requests. So whatever leaves a request without its answer while several are under way is a tear: what was read and was
-   not followed by an answer to all that was under way with it may be anything.
+   not followed by an answer to all that was under way with it may be anything. A request to a unit that was silent before is none of these: no answer to it is
+   expected, and those whose bytes could have been lent are there. If one came all the same and was lent, its rest stands on the connection, and that is a tear.
 2. A window whose answers were lost, misnumbered or out of their frames is one request at a time from then on, and tried again after an hour, after the next
    failure two hours, at the most a day: many devices take one request at a time and say so nowhere, and each try of such a one costs a loss.
 """

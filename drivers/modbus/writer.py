@@ -51,11 +51,15 @@ class ModbusWriter:
         except ValueError as error:
             return WriteOutcome(WriteStatus.NOT_SENT, str(error), Quality.BAD_OUT_OF_RANGE)
         async with self._one_at_a_time:
-            failed = await self._request_and_send(address, data, attempt)
-            if failed is not None and self._is_mask_unknown(address, failed):
+            by_mask = self._writes_mask(address)
+            failed = await self._request_and_send(address, data, attempt, by_mask=by_mask)
+            if by_mask and failed is not None and _is_unknown_function(failed):
+                if self._device.bit_writes is BitWrites.MASK:
+                    mend = 'bit_writes = "mask" lets its bits be written in no other way: write "auto" or "read-modify-write" if nothing else writes the word'
+                    return replace(failed, detail=f"{failed.detail}; it knows no mask write (function 22), and {mend}")
                 self._client.forgo_masks()
-                _log.warning("%s knows no mask write (function 22): its bits are written by read-modify-write from now on", self._device.name)
-                failed = await self._request_and_send(address, data, attempt)
+                _log.warning("%s knows no mask write (function 22): its bits are written by read-modify-write on this connection", self._device.name)
+                failed = await self._request_and_send(address, data, attempt, by_mask=False)
         if failed is None:
             return await self._read_back(Point(tag, address), value)
         return await self._look(failed, attempt, Point(tag, address), value) if failed.status is WriteStatus.UNKNOWN else failed
@@ -72,22 +76,19 @@ class ModbusWriter:
 
     def _writes_mask(self, address: ModbusAddress) -> bool:
         is_bit_of_word = address.encoding is Encoding.BIT and not address.table.is_bit
-        return is_bit_of_word and self._device.bit_writes is BitWrites.MASK and self._client.writes_masks
+        style = self._device.bit_writes
+        return is_bit_of_word and (style is BitWrites.MASK or (style is BitWrites.AUTO and self._client.writes_masks))
 
-    def _is_mask_unknown(self, address: ModbusAddress, failed: WriteOutcome) -> bool:
-        """The device said that it does not know the function: it has done nothing."""
-        return self._writes_mask(address) and failed.status is WriteStatus.REJECTED and failed.quality == Quality.BAD_NOT_SUPPORTED
-
-    async def _request_and_send(self, address: ModbusAddress, data: bytes, attempt: WriteAttempt) -> WriteOutcome | None:
-        request = await self._request(address, data)
+    async def _request_and_send(self, address: ModbusAddress, data: bytes, attempt: WriteAttempt, *, by_mask: bool) -> WriteOutcome | None:
+        request = await self._request(address, data, by_mask=by_mask)
         return request if isinstance(request, WriteOutcome) else await self._send(request, attempt)
 
-    async def _request(self, address: ModbusAddress, data: bytes) -> WriteRequest | WriteOutcome:
+    async def _request(self, address: ModbusAddress, data: bytes, *, by_mask: bool) -> WriteRequest | WriteOutcome:
         """What to send, or why nothing can be."""
         try:
             if address.encoding is not Encoding.BIT or address.table.is_bit:
                 return WriteRequest.of(address.table, address.address, data, self._device.writes)
-            if self._writes_mask(address):
+            if by_mask:
                 return WriteRequest.of_bit(address.address, wire_bit(address), bool(data[0]))
             tears = self._client.tears
             word, _ = await self._client.read(ReadRequest(address.table, address.address, 1), first=True)
@@ -167,6 +168,11 @@ class ModbusWriter:
         if is_equal and is_good(quality):
             return WriteOutcome(WriteStatus.CONFIRMED, "written and read back", Quality.GOOD, read)
         return WriteOutcome(WriteStatus.ACCEPTED, f"the device took it, and reads {read!r}", quality, read)
+
+
+def _is_unknown_function(failed: WriteOutcome) -> bool:
+    """The device said so: it has done nothing."""
+    return failed.status is WriteStatus.REJECTED and failed.quality == Quality.BAD_NOT_SUPPORTED
 
 
 def _tolerance(address: ModbusAddress, value: float) -> float:

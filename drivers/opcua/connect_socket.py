@@ -7,8 +7,8 @@ from asyncua import Client
 from drivers.resolving import first_of
 
 
-async def connect_socket(client: Client, addresses: Sequence[str]) -> None:
-    """To the first of ``addresses`` (one at least) that takes it. Raises what the library raises for the last."""
+async def connect_socket(client: Client, addresses: Sequence[str], deadline: float) -> None:
+    """To the first of ``addresses`` (one at least) that takes it, before ``deadline`` by the event loop's clock. Raises as ``first_of``."""
     port = client.server_url.port
     assert port is not None, "a device's endpoint bears its port"
-    await first_of(addresses, lambda address: client.uaclient.connect_socket(address, port))
+    await first_of(addresses, lambda address: client.uaclient.connect_socket(address, port), deadline)

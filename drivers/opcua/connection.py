@@ -88,7 +88,7 @@ class Connection:
         try:
             with speaking_of("the request to connect"):
                 async with asyncio.timeout_at(deadline):
-                    await connection._connect(addresses, resume)
+                    await connection._connect(addresses, deadline, resume)
         except BaseException:
             connection.drop()
             raise
@@ -97,9 +97,9 @@ class Connection:
             connection._count_requests(metrics)
         return connection
 
-    async def _connect(self, addresses: Sequence[str], resume: Callable[[], SessionIdentity | None] | None) -> None:
+    async def _connect(self, addresses: Sequence[str], deadline: float, resume: Callable[[], SessionIdentity | None] | None) -> None:
         await self._security.prepare(addresses)
-        await connect_socket(self._client, addresses)
+        await connect_socket(self._client, addresses, deadline)
         await self._client.send_hello()
         bound_answers(self._client, chunks=_MOST_CHUNKS, size=_LARGEST_ANSWER)
         await self._security.open_channel()

@@ -138,6 +138,13 @@ class Poller:
 
 
 def _comparable(variant: ua.Variant | None) -> object:
-    """NaN is the same value as the NaN before it."""
-    is_nan = variant is not None and isinstance(variant.Value, float) and math.isnan(variant.Value)
-    return "NaN" if is_nan else variant
+    """NaN is the same value as the NaN before it, in an array as well: one element of it comes as one."""
+    if variant is None or not _has_nan(variant.Value):
+        return variant
+    return variant.VariantType, repr(variant.Value)
+
+
+def _has_nan(value: object) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_nan, value))
+    return isinstance(value, float) and math.isnan(value)

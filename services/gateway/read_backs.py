@@ -47,7 +47,9 @@ class ReadBacks:
         self._awaited: dict[int, _Awaited] = {}
 
     def expect(self, tag_id: int, command: Command, sent_at: int) -> None:
-        """Nobody knows what became of ``command``, which left after ``sent_at`` (UTC microseconds, our clock) in the session that is open or was the last."""
+        """Nobody knows what became of ``command``, which left after ``sent_at`` (UTC microseconds, our clock) in the session that is open or was the last.
+        What an earlier command of the tag still waits for will not be shown: its read-back could not be told from this one's."""
+        self.give_up(tag_id, "another command for the tag was sent, and it is not known either whether it was done")
         if len(self._awaited) >= _MOST:
             self.give_up(next(iter(self._awaited)), "too many others are awaited")
         offset = self._status().clock_offset or 0.0
@@ -55,10 +57,10 @@ class ReadBacks:
         self._awaited[tag_id] = _Awaited(command, sent_at + round(offset * times.MICROSECONDS), self._status().reconnects, ends)
 
     def give_up(self, tag_id: int, reason: str) -> None:
-        """Tells that nothing was read back, if anything was awaited."""
+        """Tells that nothing was read back, or what the tag showed so far, if anything was awaited."""
         awaited = self._awaited.pop(tag_id, None)
         if awaited is not None:
-            self._end(awaited, f"not read back: {reason}")
+            self._end(awaited, f"not read back: {reason}" if awaited.shown is None else f"what the tag showed so far: {reason}")
 
     def see(self, batch: Batch) -> None:
         """What the link publishes, before anything is left out."""

@@ -25,6 +25,7 @@ from plant.device import Encoding, Framing, ModbusAddress, ModbusDevice, ModbusL
 from plant.quality import is_good
 from tests.faults.figures import report, resident_bytes, scaled
 from tests.faults.scripted_modbus import ADDRESSES, IDENTITY, POISON, Asked, Reply, ScriptedModbusServer, tags_of
+from tests.rogue_modbus_server import checksum
 from tests.samples import make_tag
 from tests.supervised import supervised
 
@@ -184,6 +185,37 @@ async def test_of_thousands_of_doubled_rtu_answers_none_becomes_the_value_of_ano
     report(f"{doubling.count} of {server.reads} answers came twice, {link.good} Good values")
     assert link.wrong == []
     assert doubling.count > READS * DOUBLED_SHARE / 2
+
+
+class DoublingBeforeRefusal:
+    """The last block fails each time, and now and then the answer to the first comes twice, or that failure does."""
+
+    def __init__(self) -> None:
+        self.first = self.failed = self.count = 0
+
+    def meet(self, server: ScriptedModbusServer, asked: Asked) -> Reply:
+        if asked.count != 2:
+            return Reply(server.frame_of(asked), delay=0.01)
+        if asked.address == ADDRESSES[-1]:
+            self.failed += 1
+            body = bytes([asked.unit, 0x83, 4])
+            return Reply(body + checksum(body), delay=0.01, again_after=0.005 if self.failed % 6 == 5 else None)
+        self.first += asked.address == ADDRESSES[0]
+        is_doubled = asked.address == ADDRESSES[0] and self.first % 3 == 0
+        self.count += is_doubled
+        return Reply(server.frame_of(asked), delay=0.01, again_after=0.005 if is_doubled else None)
+
+
+async def test_a_failure_in_the_place_of_the_short_question_s_answer_does_not_make_a_moved_answer_good() -> None:
+    """The failure of the last block has no length: it could be taken for the answer to the question that shows whether answers were in their places."""
+    doubling, driver = DoublingBeforeRefusal(), ModbusDriver()
+    async with ScriptedModbusServer(Framing.RTU, doubling.meet) as server:
+        link = Link(driver, TcpLine("127.0.0.1", server.port, Framing.RTU), 1, is_known=False)
+        async with supervised(link.link):
+            while doubling.count < 12:
+                await _progress(lambda: doubling.count)
+    assert link.wrong == []
+    assert link.good > 0, "values came in between"
 
 
 class Truncation:

@@ -256,6 +256,44 @@ async def test_what_the_device_kept_of_an_outage_is_fetched_and_the_loss_recover
         assert linkage.figure("monazite_driver_samples_recovered_total") == 1
 
 
+@pytest.mark.parametrize("offsets", [(-3600.0, -3600.0), (3600.0, 0.0), (0.0, -3600.0)], ids=["always off", "set in the outage", "off since the outage"])
+async def test_a_history_that_a_wrong_clock_dates_is_not_taken_for_that_of_the_outage(offsets: Sequence[float]) -> None:
+    asked: list[int] = []
+    left = [*offsets, 0.0]
+
+    class Astray(Recording):
+        async def recover(self, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
+            asked.append(start)
+            return await super().recover(start, end, take)
+
+    async def open_astray(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+        session = await open_weighbridge(device, tags, metrics)
+        session.__class__ = Astray
+        assert isinstance(session, Astray)
+        session.clock_offset = left.pop(0)
+        return session
+
+    async with Indicator() as indicator, linked(indicator, open_session=open_astray) as linkage:
+        account = linkage.account
+        for outage in (1, 2, 3):
+            await linkage.until(lambda: account.newest(GROSS) == Quality.GOOD)
+            if outage == 3:
+                break
+            await indicator.stop()
+            await linkage.until(partial(lambda outage: len(account.lost_at.get(GapCause.LINK_LOST, ())) == outage, outage))
+            assert not asked, "of the first outage"
+            if outage == 2:
+                left[:] = [0.0]
+            await indicator.start()
+            await linkage.until(partial(lambda outage: len(account.regained_at.get(GapCause.LINK_LOST, ())) == outage, outage))
+        if offsets[1] == 0:
+            await linkage.until(lambda: GapCause.LINK_LOST in account.recovered_from)
+            assert account.recovered_from[GapCause.LINK_LOST] == account.lost_at[GapCause.LINK_LOST][1], "the second, and no more"
+        else:
+            assert not asked
+            assert not account.recovered_from
+
+
 async def test_an_outage_whose_history_could_not_be_read_before_the_next_loss_is_asked_for_again_with_that() -> None:
     asked: list[int] = []
 

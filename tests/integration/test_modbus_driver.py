@@ -557,7 +557,7 @@ async def test_a_write_is_one_request_with_the_registers_of_the_value_and_is_con
         assert [request.address for request in server.writes] == [address]
 
 
-@pytest.mark.parametrize(("style", "function"), [(BitWrites.MASK, 22), (BitWrites.READ_MODIFY_WRITE, 6)])
+@pytest.mark.parametrize(("style", "function"), [(BitWrites.AUTO, 22), (BitWrites.MASK, 22), (BitWrites.READ_MODIFY_WRITE, 6)])
 async def test_a_bit_of_a_word_is_written_and_its_neighbours_stay(server: RogueModbusServer, style: BitWrites, function: int) -> None:
     server.registers[1] = 0xA5A5
     async with linked(replace(device_at(server), bit_writes=style), (RUNNING,)) as link:
@@ -568,7 +568,7 @@ async def test_a_bit_of_a_word_is_written_and_its_neighbours_stay(server: RogueM
         assert [request.function for request in server.writes] == [function] * 2
 
 
-@pytest.mark.parametrize(("style", "function"), [(BitWrites.MASK, 22), (BitWrites.READ_MODIFY_WRITE, 6)])
+@pytest.mark.parametrize(("style", "function"), [(BitWrites.AUTO, 22), (BitWrites.MASK, 22), (BitWrites.READ_MODIFY_WRITE, 6)])
 async def test_a_bit_of_a_word_whose_bytes_are_swapped_is_written_at_its_place(server: RogueModbusServer, style: BitWrites, function: int) -> None:
     swapped = modbus_tag(9, "XS103", ModbusAddress(ModbusTable.HOLDING, 1, Encoding.BIT, ByteOrder.BADC, bit=3), DataType.BOOLEAN)
     whole = modbus_tag(10, "XS104", ModbusAddress(ModbusTable.HOLDING, 1, Encoding.UINT16, ByteOrder.BADC))
@@ -589,13 +589,27 @@ async def test_a_device_without_mask_writes_has_its_bits_written_by_read_modify_
         server.next_write.append(exception(1))
         first = await link.driver.write(RUNNING, 1.0, 5.0)
         assert (first.status, server.registers[1]) == (WriteStatus.CONFIRMED, 0xA5AD)
+        second = await link.driver.write(RUNNING, 0.0, 5.0)
+        assert (second.status, server.registers[1]) == (WriteStatus.CONFIRMED, 0xA5A5)
         server.close_connections()
         await link.until_true(lambda: server.connections == 2)
         await link.until(Quality.GOOD)
-        second = await link.driver.write(RUNNING, 0.0, 5.0)
-        assert (second.status, server.registers[1]) == (WriteStatus.CONFIRMED, 0xA5A5)
-        assert [request.function for request in server.writes] == [22, 6, 6]
+        third = await link.driver.write(RUNNING, 1.0, 5.0)
+        assert (third.status, server.registers[1]) == (WriteStatus.CONFIRMED, 0xA5AD)
+        assert [request.function for request in server.writes] == [22, 6, 6, 22], "behind the new connection may be another device"
         assert caplog.text.count("knows no mask write") == 1
+
+
+async def test_a_bit_is_written_by_a_mask_or_not_at_all_where_the_configuration_insists(server: RogueModbusServer) -> None:
+    server.registers[1] = 0xA5A5
+    async with linked(replace(device_at(server), bit_writes=BitWrites.MASK), (RUNNING,)) as link:
+        await link.until(Quality.GOOD)
+        for _ in range(2):
+            server.next_write.append(exception(1))
+            outcome = await link.driver.write(RUNNING, 1.0, 5.0)
+            assert (outcome.status, outcome.quality, server.registers[1]) == (WriteStatus.REJECTED, Quality.BAD_NOT_SUPPORTED, 0xA5A5)
+            assert 'bit_writes = "mask"' in outcome.detail
+        assert [request.function for request in server.writes] == [22, 22]
 
 
 async def test_two_bits_of_a_word_that_are_written_at_once_by_reading_and_writing_the_word_are_both_set(server: RogueModbusServer) -> None:

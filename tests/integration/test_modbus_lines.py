@@ -708,6 +708,20 @@ async def test_a_window_that_was_given_up_is_tried_again_later(monkeypatch: pyte
         assert (link.link.status.state, link.wrong) == (LinkState.UP, [])
 
 
+async def test_a_unit_that_stays_silent_does_not_slow_its_neighbour_s_scans_within_a_window() -> None:
+    async with serving() as server:
+        server.silent = {2}
+        async with linked(*(device_on(tcp(server, window=4), unit) for unit in (1, 2))) as [lively, silent]:
+            await until(lambda: silent.metric("polls", result="timeout") == 1)
+            await until(lambda: sum(request.unit == 2 for request in server.requests) == 2)
+            before = lively.count(Quality.GOOD)
+            await until(lambda: silent.metric("polls", result="timeout") == 2)
+            scans = (lively.count(Quality.GOOD) - before) / len(ADDRESSES)
+            await lively.good(20)
+            assert scans > TIMEOUT / 0.05 / 2, "of the twelve that were due while the silent one was waited for"
+            assert (lively.wrong, lively.metric("reconnects"), server.connections) == ([], 0, 1)
+
+
 async def test_an_answer_cut_short_within_a_window_is_no_value_of_its_unit_and_the_other_unit_s_scan_is_read_again() -> None:
     """Cut by two bytes, a register's: the number of the answer behind it would stand in its place."""
     async with serving() as server, linked(*(device_on(tcp(server, window=8), unit) for unit in (1, 2))) as links:

@@ -1,5 +1,6 @@
 """What a server says that it offers, asked over a connection of its own without security: there is no other way to learn its certificate."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,7 +20,7 @@ async def discover(device: OpcuaDevice, addresses: Sequence[str]) -> Sequence[ua
     """From the first of ``addresses`` that takes the connection. Raises what the library raises."""
     client = Client(device.endpoint, timeout=device.timeout)
     try:
-        await connect_socket(client, addresses)
+        await connect_socket(client, addresses, asyncio.get_running_loop().time() + device.timeout)
         await client.send_hello()
         bound_answers(client, chunks=_MOST_CHUNKS, size=_LARGEST)
         await client.open_secure_channel()

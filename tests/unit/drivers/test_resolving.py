@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from drivers.resolving import addresses_of
+from drivers import resolving
+from drivers.resolving import addresses_of, first_of
 from plant.errors import DeviceUnreachable
 
 
@@ -76,3 +77,47 @@ async def test_a_name_without_an_address_says_so(name_server: NameServer) -> Non
 async def test_what_cannot_be_a_name_says_so(host: str) -> None:
     with pytest.raises(DeviceUnreachable, match="no connection"):
         await addresses_of(host, 1.0)
+
+
+async def test_a_name_whose_look_up_breaks_is_asked_for_again(name_server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda hook: seen.append(hook.exc_type))
+
+    def broken(host: str, port: object, **hints: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(socket, "getaddrinfo", broken)
+    for _ in range(2):
+        with pytest.raises(DeviceUnreachable, match=r"the look-up of plc\.plant failed in this program"):
+            await addresses_of("plc.plant", 1.0)
+    monkeypatch.setattr(socket, "getaddrinfo", name_server.look_up)
+    assert await addresses_of("plc.plant", 1.0) == ["10.0.0.7", "10.0.0.8"]
+    assert set(seen) == {MemoryError}, "nor is it hidden"
+
+
+async def test_a_look_up_that_never_comes_back_is_given_up(name_server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "_GIVEN_UP_AFTER", 0.2)
+    for wait in (0.05, 0.3, 0.05):
+        with pytest.raises(DeviceUnreachable, match=r"no name server told the address of lost\.plant"):
+            await addresses_of("lost.plant", wait)
+    assert name_server.asked == ["lost.plant"] * 2
+
+
+async def test_an_address_that_is_silent_leaves_time_for_the_next() -> None:
+    loop = asyncio.get_running_loop()
+    tried: list[str] = []
+
+    async def connect(address: str) -> str:
+        tried.append(address)
+        if address == "refuses":
+            raise ConnectionRefusedError
+        if address == "silent":
+            await asyncio.Event().wait()
+        return address
+
+    assert await first_of(["silent", "refuses", "silent", "takes"], connect, loop.time() + 0.4) == "takes"
+    begun = loop.time()
+    with pytest.raises(TimeoutError):
+        await first_of(["silent", "silent"], connect, begun + 0.2)
+    assert loop.time() - begun < 0.4
+    assert tried == ["silent", "refuses", "silent", "takes", "silent", "silent"]

@@ -25,6 +25,11 @@ class Clocked:
         self.clock = SourceClock([1, 2, 3], DriverMetricFamilies(self._registry).of("opcua", "PLC"))
         self.clock.begin(NOW, queued_from)
 
+    def uncertain(self, lag: int, seconds: range) -> list[int]:
+        """The seconds after ``NOW`` whose sample of tag 1, ``lag`` seconds late and one a second, is not Good at its own time."""
+        said = [(second, (1, NOW + (second - lag) * SECOND, float(second), 0)) for second in seconds]
+        return [second for second, row in said if self.take(NOW + second * SECOND, row) != [row]]
+
     def take(self, received: int, *rows: tuple[int, int, float, int], offset: float | None = 0.0) -> list[tuple[int, int, float, int]]:
         right = self.clock.set_right(batch_of(rows), received, offset)
         assert isinstance(right, SampleBatch)
@@ -134,3 +139,83 @@ def test_texts_are_set_right_as_well() -> None:
 def test_what_is_no_tag_of_the_device_is_passed_on() -> None:
     clocked = Clocked()
     assert clocked.take(NOW, (9, NOW, 1.0, 0)) == [(9, NOW, 1.0, 0)]
+
+
+@pytest.mark.parametrize(("lag", "over_after"), [(10, 10), (60, 60), (299, 299), (600, 1200), (1800, 3600)])
+@pytest.mark.parametrize("quality", [0, int(Quality.BAD_DEVICE_FAILURE)])
+def test_one_sample_by_another_clock_is_felt_no_longer_than_a_source_lags(lag: int, over_after: int, quality: int) -> None:
+    clocked = Clocked()
+    assert clocked.uncertain(lag, range(3)) == []
+    clocked.take(NOW + 3 * SECOND, (1, NOW + 3 * SECOND, 77.0, quality))
+    assert len(clocked.uncertain(lag, range(4, 4 + over_after))) >= lag // 2
+    assert clocked.uncertain(lag, range(4 + over_after, 64 + over_after)) == []
+    assert clocked.clock.trouble(0.0) is None
+
+
+@pytest.mark.parametrize("lag", [10, 60, 600])
+def test_one_sample_out_of_order_puts_no_other_in_doubt(lag: int) -> None:
+    clocked = Clocked()
+    clocked.uncertain(lag, range(3))
+    assert clocked.take(NOW + 3 * SECOND, (1, NOW + (3 - lag - 8) * SECOND, 1.0, 0)) == [(1, NOW + (2 - lag) * SECOND + 1, 1.0, DOUBTFUL)]
+    assert clocked.uncertain(lag, range(4, 700)) == []
+
+
+def test_every_value_after_such_a_sample_is_current_and_in_order() -> None:
+    clocked = Clocked()
+    clocked.take(NOW, (1, NOW - 600 * SECOND, 0.0, 0))
+    newest = clocked.take(NOW + SECOND, (1, NOW + SECOND, 77.0, 0))[0][1]
+    for second in range(2, 1300):
+        rows = [(1, NOW + (second - 600) * SECOND + half * SECOND // 2, float(second), 0) for half in range(2)]
+        for _, time, _, _ in clocked.take(NOW + second * SECOND, *rows):
+            assert time > newest - 5 * SECOND
+            newest = max(newest, time)
+    assert newest == NOW + (1299 - 600) * SECOND + SECOND // 2
+
+
+def test_a_clock_of_1970_is_wrong_until_it_is_set() -> None:
+    clocked = Clocked()
+    clocked.take(NOW, (1, NOW, 0.0, 0))
+    back = NOW - YEAR_1970
+    assert clocked.uncertain(back // SECOND, range(1, 500)) == list(range(1, 500))
+    assert clocked.uncertain(0, range(500, 510)) == []
+
+
+def test_a_new_session_begins_the_order_of_a_tag_anew_unless_its_clock_went_back() -> None:
+    clocked = Clocked()
+    clocked.take(NOW, (1, NOW - 3600 * SECOND, 0.0, 0), (2, NOW, 0.0, 0))
+    clocked.take(NOW + SECOND, (1, NOW + SECOND, 77.0, 0))
+    assert clocked.uncertain(3600, range(2, 10)) == list(range(2, 10))
+    back_at = NOW + 20 * SECOND
+    clocked.clock.begin(back_at, NOW + 15 * SECOND)
+    assert clocked.take(back_at, (2, YEAR_1970, 1.0, 0)) == [(2, back_at, 1.0, DOUBTFUL)]
+    assert clocked.uncertain(3600, range(21, 100)) == []
+    clocked.clock.begin(back_at, NOW + 15 * SECOND)
+    assert clocked.take(back_at, (2, YEAR_1970 + SECOND, 1.0, 0)) == [(2, back_at + 1, 1.0, DOUBTFUL)], "nor does it get right by another session"
+
+
+def test_a_tag_is_not_dated_by_another_one_of_its_batch() -> None:
+    clocked = Clocked()
+    clocked.take(NOW, (1, NOW + 240 * SECOND, 1.0, 0), (2, NOW - 100 * SECOND, 2.0, 0))
+    clocked.take(NOW + SECOND, (2, NOW + SECOND, np.nan, REFUSED))
+    later = NOW + 2 * SECOND
+    rows = clocked.take(later, (1, later, 3.0, 0), (2, NOW - 100 * SECOND, 4.0, 0))
+    assert rows == [(1, NOW + 240 * SECOND + 1, 3.0, DOUBTFUL), (2, later + 1, 4.0, 0)]
+
+
+def test_a_device_without_a_clock_is_not_doubted_when_ours_is_set_back() -> None:
+    clock = SourceClock([1], DriverMetricFamilies(CollectorRegistry()).of("modbus", "PLC"), has_clock=False)
+    for received in (NOW, NOW - 1800 * SECOND, NOW - 1799 * SECOND):
+        batch = batch_of([(1, received, 1.0, 0)])
+        assert clock.set_right(batch, received, None) is batch
+    assert clock.trouble(None) is None
+
+
+def test_a_fault_of_a_tag_that_does_not_change_is_over_when_the_device_is_right_again() -> None:
+    clocked = Clocked()
+    clocked.take(NOW, (1, NOW + 400 * SECOND, 1.0, 0))
+    clocked.take(NOW + 30 * SECOND, (2, NOW + 30 * SECOND, 1.0, 0))
+    assert clocked.clock.trouble(0.0) is not None
+    clocked.take(NOW + 61 * SECOND, (3, LAST_YEAR, 1.0, 0))
+    assert clocked.clock.trouble(0.0) is not None, "the first value of a tag, from last year, tells nothing of the clock"
+    clocked.take(NOW + 62 * SECOND, (2, NOW + 62 * SECOND, 1.0, 0))
+    assert clocked.clock.trouble(0.0) is None

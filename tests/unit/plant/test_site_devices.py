@@ -194,7 +194,7 @@ MISTAKES = {
     "forbidden behind the last": of_modbus('forbidden = ["coil 65536"]', "forbidden", "'coil 65536' is no range", "holding 100..199"),
     "forbidden as a number": of_modbus("forbidden = [7]", "forbidden", "7 is no range", "holding 100..199"),
     "unknown writes": of_modbus('writes = "both"', "writes", "unknown writes 'both'", "either, single, multiple"),
-    "unknown bit writes": of_modbus('bit_writes = "or"', "bit_writes", "unknown bit_writes 'or'", "mask, read-modify-write"),
+    "unknown bit writes": of_modbus('bit_writes = "or"', "bit_writes", "unknown bit_writes 'or'", "auto, mask, read-modify-write"),
     "identity of zeros": of_modbus("identity = { address = 0, registers = [0, 0] }", "identity.registers", "does not tell a device from another", "not all 0"),
     "identity of nothing": of_modbus("identity = { address = 0, registers = [] }", "identity.registers", "does not tell a device from another", "[17, 4]"),
     "identity without registers": of_modbus("identity = { address = 0 }", "identity.registers", "is missing", "[17, 4]"),

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from drivers.modbus.frames import ModbusException
 from drivers.modbus.plan import plan, points_of
 from drivers.modbus.probe import probe_of
+from drivers.modbus.quarantine import FIRST_AGAIN
+from drivers.modbus.scanned_class import ScannedClass
 from plant.device import Encoding, Framing, Identity, ModbusAddress, ModbusDevice, ModbusTable, TcpLine
 from tests.samples import make_tag
 
@@ -44,3 +47,19 @@ def test_it_has_another_function_or_length_than_all_that_is_asked_and_touches_no
     addresses: Sequence[ModbusAddress], identity: Identity | None, expected: str | None
 ) -> None:
     assert probe(addresses, identity) == expected
+
+
+def test_what_a_scan_asks_for_alone_has_its_shape_counted_until_the_next_one_begins() -> None:
+    device = ModbusDevice("D", "SEP", TcpLine("127.0.0.1", 502, Framing.RTU), 1)
+    sources = (at(0, Encoding.FLOAT32), at(2, Encoding.FLOAT32), at(40))
+    tags = [make_tag(1 + row, f"SEP.COL101.FT{row}", device="D", scan_ms=1000, source=source) for row, source in enumerate(sources)]
+    (scan_class,) = plan(device, points_of(tags))
+    scanned = ScannedClass(device, scan_class, 0.0)
+    scanned.note(scan_class.blocks[1], ModbusException(2), 0.0)
+    scanned.to_ask(1.0)
+    assert scanned.shapes == {(3, 8)}
+    scanned.to_ask(FIRST_AGAIN + 1.0)
+    scanned.note(scan_class.blocks[1], ModbusException(2), FIRST_AGAIN + 1.0)
+    assert scanned.shapes == {(3, 8), (3, 2)}
+    scanned.to_ask(FIRST_AGAIN + 2.0)
+    assert scanned.shapes == {(3, 8)}

@@ -83,6 +83,18 @@ async def test_what_is_given_up_is_told_with_the_reason() -> None:
     assert told.events[0].detail["detail"] == "not read back: another command was given for the tag"
 
 
+async def test_two_commands_of_one_tag_are_each_told_of_once_and_the_second_has_its_own_time() -> None:
+    told = Told()
+    told.read_backs.see(batch_of([(1, NOW + SECOND, 8.0, 0)]))
+    await asyncio.sleep(0.03)
+    told.read_backs.expect(1, Command("c2", "SEP.COL101.FIC101.SP", 6.0, "test", "admin", NOW + 2 * SECOND), NOW + 2 * SECOND)
+    assert [(event.id, event.detail["read_back"]) for event in told.events] == [("c1:read_back", 8.0)]
+    assert await told.shown() == [8.0], "the timer of the first does not end the second"
+    told.read_backs.see(batch_of([(1, NOW + 3 * SECOND, 6.0, 0)]))
+    assert await told.shown() == [8.0, 6.0]
+    assert told.events[1].id == "c2:read_back"
+
+
 async def test_what_is_never_shown_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_backs_module, "_FORGOTTEN_AFTER", 0.05)
     told = Told()
