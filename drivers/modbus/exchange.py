@@ -68,8 +68,8 @@ class Exchange:
     """One request and its answer. ``future`` brings the answer and the source time: the middle of request and answer by our clock, UTC microseconds.
 
     ``connection``: the only one on which it may be sent, where that matters. ``transaction`` is 0 until it is sent.
-    ``begun`` and ``deadline`` are ``time.monotonic()``, ``begun_at`` UTC microseconds. ``is_try``: it was sent to a unit that had been silent, and has said nothing
-    since.
+    ``begun`` and ``deadline`` are ``time.monotonic()``, ``begun_at`` UTC microseconds. ``is_try``: it was sent to a unit that had been silent, and has
+    said nothing since.
     """
 
     __slots__ = ("begun", "begun_at", "connection", "deadline", "future", "is_try", "request", "seat", "transaction")
