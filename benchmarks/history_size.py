@@ -147,7 +147,7 @@ def _of_postgresql(database: Database, series: Series) -> tuple[int, int]:
         ((baseline,),) = bare.rows("SELECT pg_total_relation_size('bare')")
         if database.has_columnstore:
             bare.rows("SELECT compress_chunk(chunk, if_not_compressed => TRUE) FROM show_chunks('sample') AS chunk")
-            ((ours,),) = bare.rows("SELECT hypertable_size('sample')")
+            ((ours,),) = bare.rows("SELECT after_compression_total_bytes FROM hypertable_columnstore_stats('sample')")
         else:
             bare.do("VACUUM sample")
             ((ours,),) = bare.rows("SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('sample') WHERE isleaf")
