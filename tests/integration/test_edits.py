@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from plant import times
 from plant.batch import TextBatch
+from plant.ledger import Gap, GapCause
 from plant.site_writer import write_site
 from services.store import Commit, open_store
 from tests.modbus_device import LOT, PRESSURE, ModbusTestDevice
@@ -191,3 +192,28 @@ async def test_an_export_holds_every_sample_once_and_in_order(client: httpx.Asyn
     assert found[777] == 99.0
     assert found[10] == pytest.approx(np.sin(0.1))
     assert moments == sorted(set(moments))
+
+
+async def test_the_samples_of_a_gap_are_counted_where_that_is_asked_for(tmp_path: Path) -> None:
+    folder = tmp_path
+    site = ModbusTestDevice(port=1).site
+    write_site(site, folder / "site")
+    store = await asyncio.to_thread(open_store, f"sqlite:///{folder}/history.sqlite")
+    store.prepare(site.tags)
+    rows = [(PRESSURE.id, T0 + second * SECOND, 1.0, 0) for second in range(100) if not 40 <= second < 60 or second == 50]
+    store.commit(Commit(batch_of(rows), TextBatch.empty()))
+    store.save_gap(Gap(PRESSURE.device, T0 + 39 * SECOND, T0 + 60 * SECOND, GapCause.GATEWAY_STOPPED))
+    store.close()
+    async with (
+        running_stack(folder / "stack", folder / "site", f"sqlite:///{folder}/history.sqlite") as stack,
+        api_client((await stack.start("api"))["api"]) as client,
+    ):
+        (plain,) = (await client.get("/gaps", params=DAY)).json()["items"]
+        assert "samples" not in plain
+        (gap,) = (await client.get("/gaps", params={**DAY, "counts": "true"})).json()["items"]
+    scans = 21 * 1000 // PRESSURE.scan_ms
+    found = gap["samples"]
+    assert found["tags"] >= found["counted"] >= 1
+    assert found["expected"] - found["recovered"] == found["lost"]
+    assert found["recovered"] == 1
+    assert found["expected"] >= scans - 1

@@ -60,7 +60,7 @@ class EventList(BaseModel):
     items: list[EventView]
 
 
-@router.get("/gaps")
+@router.get("/gaps", response_model_exclude_unset=True)
 async def list_gaps(
     request: Request,
     user: CurrentUser,
@@ -82,7 +82,8 @@ async def list_gaps(
 
 def _view(gap: Gap, samples: Counts | None) -> GapView:
     end = None if gap.end is None else times.format_time(gap.end)
-    return GapView(device=gap.device, start=times.format_time(gap.start), end=end, cause=gap.cause.value, recovered=gap.recovered, samples=samples)
+    view = GapView(device=gap.device, start=times.format_time(gap.start), end=end, cause=gap.cause.value, recovered=gap.recovered)
+    return view if samples is None else view.model_copy(update={"samples": samples})
 
 
 @router.get("/audit")
