@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from plant import times
 from plant.batch import SampleBatch
+from plant.device import Expression
 from plant.errors import BusUnavailable
 from plant.ledger import Position
 from plant.site_loader import reference_site
@@ -68,7 +69,9 @@ class NumberedDevice:
 
     def __init__(self, number: int, begin: int, bus: RepeatingBus, metrics: GatewayMetrics) -> None:
         self.name = f"PLC-LOAD-{number:02d}"
-        tags = [tag.id for tag in reference_site().tags if tag.data_type is DataType.FLOAT]
+        tags = [
+            tag.id for tag in reference_site().tags if tag.data_type is DataType.FLOAT and not isinstance(tag.source, Expression)
+        ]  # those the historian computes
         self.tags = np.array(tags[number * TAGS_A_DEVICE : (number + 1) * TAGS_A_DEVICE], np.int32)
         self.made = 0
         self.outbox = Outbox(bus, AREA, self.name, begin, metrics)

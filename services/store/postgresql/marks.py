@@ -1,10 +1,13 @@
 """Which hours this process has marked as due already, so that a commit that fills an hour pays for the mark once.
 
-Rule: hours are handed out only while no commit is under way. A commit that relied on an hour's mark is then either seen by whoever reads the hour, or
-finds the mark gone and marks the hour again.
+Rules:
+
+1. Hours are handed out only while no commit is under way. A commit that relied on an hour's mark is then either seen by whoever reads the hour, or
+   finds the mark gone and marks the hour again.
+2. Commits that waited while hours were handed out go before hours are handed out again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 from typing import Final
@@ -48,13 +51,21 @@ class DueMarks:
         self._turn = Condition()
         self._writers = 0
         self._is_taking = False
+        self._waiting = 0
+        self._before_taking = 0
         self._keys: set[int] = set()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """While a commit is under way."""
         with self._turn:
-            self._wait_while_taking()
+            self._waiting += 1
+            try:
+                self._wait(lambda: not self._is_taking)
+            finally:
+                self._waiting -= 1
+                self._before_taking = max(0, self._before_taking - 1)
+                self._turn.notify_all()
             self._writers += 1
         try:
             yield
@@ -67,7 +78,7 @@ class DueMarks:
     def taking(self) -> Iterator[None]:
         """While hours are handed out, once no commit is under way. What was marked is forgotten when it fails: which hours it took is not known then."""
         with self._turn:
-            self._wait_while_taking()
+            self._wait(lambda: not self._is_taking and not self._before_taking)
             self._is_taking = True
         try:
             with self._turn:
@@ -80,6 +91,7 @@ class DueMarks:
         finally:
             with self._turn:
                 self._is_taking = False
+                self._before_taking = self._waiting
                 self._turn.notify_all()
 
     def missing(self, keys: Int64Column) -> Int64Column:
@@ -102,6 +114,6 @@ class DueMarks:
         with self._turn:
             self._keys.clear()
 
-    def _wait_while_taking(self) -> None:
-        if not self._turn.wait_for(lambda: not self._is_taking, _DEADLINE):
+    def _wait(self, turn_has_come: Callable[[], bool]) -> None:
+        if not self._turn.wait_for(turn_has_come, _DEADLINE):
             raise StoreUnavailable("hours are being handed out, and it does not end")

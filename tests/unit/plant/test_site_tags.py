@@ -76,9 +76,9 @@ def compressed(cell: str, tag_id: int, place: str, message: str, mend: str) -> M
 
 
 MISTAKES |= {
-    "negative compression": compressed("-0.1", 8, "tags.csv:9", "-0.1 is below 0", "0 to leave out only repeats, blank to keep every sample"),
-    "compression in percent": compressed("1%", 8, "tags.csv:9", "'1%' is no number", "finite number"),
-    "endless compression": compressed("1e999", 8, "tags.csv:9", "'1e999' is no number", "finite number"),
+    "negative compression": compressed("-0.1", 1, "tags.csv:2", "-0.1 is below 0", "0 to leave out only repeats, blank to keep every sample"),
+    "compression in percent": compressed("1%", 1, "tags.csv:2", "'1%' is no number", "finite number"),
+    "endless compression": compressed("1e999", 1, "tags.csv:2", "'1e999' is no number", "finite number"),
     "compressed boolean": compressed("0.1", 4, "tags.csv:5", "a Boolean holds its value between samples", "leave it blank"),
     "compressed integer": compressed("0", 6, "tags.csv:7", "a UInt16 holds its value between samples", "leave it blank"),
     "compressed text": compressed("0.1", 7, "tags.csv:8", "a String holds its value between samples", "leave it blank"),
@@ -98,10 +98,10 @@ def test_a_tag_may_be_compressed(cell: str, deviation: float | None, tmp_path: P
     write_site(tmp_path)
     assert {tag.compression_deviation for tag in load_site(tmp_path).tags} == {None}, "the column may be absent"
     rows = [row if row.startswith("id,") else f"{row}," for row in SMALL_SITE["tags.csv"].splitlines()]
-    rows = [row + {"id": ",compression", "8": cell}.get(row.split(",")[0], "") for row in rows]
+    rows = [row + {"id": ",compression", "1": cell}.get(row.split(",")[0], "") for row in rows]
     (tmp_path / "tags.csv").write_text("\n".join(rows), encoding="utf-8")
     site = load_site(tmp_path)
-    assert site.by_name["SEP.COL101.PT101"].compression_deviation == deviation
+    assert site.by_name["SEP.P101.SI101"].compression_deviation == deviation
     assert site.by_name["SEP.COL101.FIC101"].compression_deviation is None
 
 
