@@ -86,15 +86,6 @@ class Recalculation:
         if gap.recovered and gap.end is not None:
             await self._due(self._changes(self._tags_of(gap.device), gap.start, gap.end, by_hand=False))
 
-    async def changed(self, tag_ids: Collection[int], start: int, end: int) -> None:
-        """After samples of these tags with ``start <= time < end`` were inserted, replaced or deleted by hand. A kill between the two forgets it: where
-        that matters, use ``changing``.
-
-        Raises:
-            Stopped: as ``committed``.
-        """
-        await self._due(self._changes(tag_ids, start, end, by_hand=True))
-
     @contextlib.asynccontextmanager
     async def changing(self, tag_ids: Collection[int], start: int, end: int) -> AsyncIterator[None]:
         """Around an edit or a deletion by hand: what it changes is computed with again when it is over, also if that is after a kill.

@@ -250,7 +250,7 @@ async def test_changes_wait_for_a_store_that_is_away(tmp_path: Path) -> None:
         file.mkdir()
         with pytest.raises(StoreUnavailable):
             store.input_changes()
-        waiting = asyncio.create_task(running.recalculation.changed({1}, at(0), at(11)))
+        waiting = asyncio.create_task(running.recalculation.told_of(Gap(DEVICE, at(0), at(11), GapCause.LINK_LOST, recovered=True)))
         assert not (await asyncio.wait({waiting}, timeout=2))[0], "it is not said to be safe while it is not"
         file.rmdir()
         away.rename(file)
