@@ -49,6 +49,8 @@ class Quarantine:
 
     def release(self, points: Sequence[Point]) -> bool:
         """``points`` were answered. Whether that is news of any."""
+        if not self._kept:
+            return False
         news = [point for point in points if point in self]
         for point in news:
             del self._kept[point.tag.id]

@@ -46,7 +46,7 @@ async def test_a_confirmed_command_is_written_read_back_stored_and_audited(plant
     assert (answer["state"], answer["read_back"]) == ("done", 8.25), answer
     assert plant.device.writes == before + 1
     async with asyncio.timeout(20):
-        while (await history(plant.client, SET_POINT.name))[1][-1] != 8.25:
+        while (await history(plant.client, SET_POINT.name))[1][-1:] != [8.25]:
             await asyncio.sleep(0.1)
     assert await audited(plant, command) == ["command.prepared", "command.confirmed", "command.executed", "command.done"]
     assert (await plant.client.get(f"/commands/{command['id']}")).json()["state"] == "done"
