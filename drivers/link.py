@@ -7,13 +7,12 @@ Rules:
 2. The link is tried again for ever, with a capped and jittered wait that starts over after a session that held for some seconds: a device that takes
    every session and drops it is not flooded with them. A unit that is silent on a line that it shares is tried when the line says: others pay for each try.
 3. There is one session at a time; the old one is closed, within a deadline, before the next is opened.
-4. What the link itself says of a tag bears the device's time, by its clock offset, and is later than all the device said; ``Resumption`` has the way back.
+4. What the link itself says of a tag bears the device's time (``device_time``); ``Resumption`` has the way back.
    Both ends of a loss are told by the offset that was known before it.
 5. A source time that cannot be is set right (``drivers.source_clock``) before anything is made of it.
 6. A write goes out only while a session is open and the heartbeat moves, once, and never later than its deadline.
 7. A device whose heartbeat stands still is Bad though the link is up: what it goes on sending is held back, one value a tag, until the heartbeat moves.
-8. What was missed in an outage is asked of the device's own history, where it keeps one, beside what is live, until it answers or the session ends. Not of
-   a device whose clock is more than five minutes off, now or at the loss: its history is dated by that, and what it kept of the outage cannot be told.
+8. What was missed in an outage is asked of the device's own history, where it keeps one (``recovery``).
 9. A fault of ours in a session costs this device its session and no other device anything: ``drivers.shelter``.
 """
 
@@ -28,10 +27,12 @@ from typing import Final, Generic, TypeVar
 import numpy as np
 
 from drivers.backoff import Backoff
+from drivers.device_time import DeviceTime
 from drivers.heartbeat_watch import HeartbeatWatch
 from drivers.loss_account import LossAccount
 from drivers.metrics import DriverMetrics
 from drivers.overflow_watch import OverflowWatch
+from drivers.recovery import Recovery
 from drivers.resumption import Resumption
 from drivers.session import OpenSession, Session, SilentUnit, WriteAttempt, WriteOutcome, WriteStatus
 from drivers.shelter import DriverFault, Shelter
@@ -46,7 +47,6 @@ from plant.heartbeat import Heartbeat
 from plant.ledger import GapCause
 from plant.link import DeviceStatus, LinkState
 from plant.quality import Quality
-from plant.source_time import FURTHEST_OFF
 from plant.tag import Tag
 
 _log = logging.getLogger(__name__)
@@ -54,11 +54,7 @@ _log = logging.getLogger(__name__)
 _OPEN_DEADLINE: Final = 15.0
 _CLOSE_DEADLINE: Final = 3.0
 _STEADY_AFTER: Final = 5.0
-_CLOCK_DOUBT: Final = 5 * times.MICROSECONDS
-"""A device's clock is known to some seconds; what is fetched twice is stored once."""
 _HEARTBEAT_PERIOD: Final = 0.5
-_HISTORY_BACKOFF: Final = Backoff(first=1.0, cap=60.0)
-"""Of asking again for a history that was refused: the device is up and busy, and what it kept will be there in a minute."""
 
 DeviceT = TypeVar("DeviceT", bound=FieldDevice)
 
@@ -88,6 +84,7 @@ class DeviceLink(Generic[DeviceT]):
         self._metrics = metrics
         self._account = account
         self._shelter = Shelter(device, metrics)
+        self._recovery = None if account is None else Recovery(device, account, metrics, self._shelter)
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._session: Session | None = None
@@ -95,11 +92,9 @@ class DeviceLink(Generic[DeviceT]):
         self._opened_at = 0
         self._heard: int | None = None
         self._lag = 0
-        self._clock_offset = 0
-        self._latest = 0
+        self._device_time = DeviceTime()
         self._lost_from: int | None = None
         self._offset_at_loss = 0
-        self._is_far_off = False
         self._was_far_off = False
         """At the loss from which ``_lost_from`` is."""
         self._resumption: Resumption | None = None
@@ -175,7 +170,8 @@ class DeviceLink(Generic[DeviceT]):
                         beside = self._opened(session)
                     self._heard = self._clock()
                     self._metrics.received(self._heard / times.MICROSECONDS)
-                    self._overflow.see(session.overflows, self._latest or self._at_device(self._opened_at), self._heard + self._clock_offset)
+                    since = self._device_time.latest or self._device_time.at(self._opened_at)
+                    self._overflow.see(session.overflows, since, self._heard + self._device_time.offset)
                     await self._forward(batch)
         except (DeviceUnreachable, DeviceProtocolError) as error:
             return delivered, error
@@ -211,8 +207,8 @@ class DeviceLink(Generic[DeviceT]):
     async def _publish_known(self, batch: Batch, known_from: int) -> None:
         if self._resumption is not None:
             self._note_clock_offset()
-            batch = self._resumption.complete(batch, self._at_device(known_from))
-        self._latest = max(self._latest, int(batch.time.max()))
+            batch = self._resumption.complete(batch, self._device_time.at(known_from))
+        self._device_time.said(batch)
         await self._publish(batch)
 
     async def _watch_heartbeat(self, heartbeat: HeartbeatWatch) -> None:
@@ -242,69 +238,23 @@ class DeviceLink(Generic[DeviceT]):
         self._metrics.stopped(False)
         self._enter(LinkState.UP, None)
         if self._account is not None:
-            self._account.regained(GapCause.DEVICE_STOPPED, self._at_device(now))
+            self._account.regained(GapCause.DEVICE_STOPPED, self._device_time.at(now))
         for batch in held.of([tag.id for tag in self._readable]):
             if len(batch):
                 await self._publish_known(batch, now)
 
-    async def _recover(self, session: Session, start: int, end: int) -> None:
-        """Fetches what the device kept of the outage."""
-
-        async def take(batch: Batch) -> None:
-            if self._account is not None and len(batch):
-                self._metrics.recovered(len(batch))
-                await self._account.take_history(batch)
-
-        if self._is_dated_wrong(session):
-            text = "%s at %s: its history of the outage is not asked for: a clock more than 5 min off dates it; set the clock"
-            _log.warning(text, self._device.name, self._device.endpoint)
-            return
+    async def _recover(self, session: Session, recovery: Recovery, start: int, end: int) -> None:
         try:
-            is_whole = await self._read_history(session, start - _CLOCK_DOUBT, end + _CLOCK_DOUBT, take)
+            await recovery.fill(session, start, end, was_far_off=self._was_far_off)
         except asyncio.CancelledError:
             self._lost_from = start  # the session ended before: the next one fetches this outage too
             raise
         except DriverFault:
-            self._lost_from = start  # asked again at once it would come again; with the next loss other samples are asked for
-            return
-        if is_whole and self._account is not None and not self._is_dated_wrong(session):  # its clock may not have been known before
-            _log.info("%s at %s: the outage was filled from its own history", self._device.name, self._device.endpoint)
-            self._account.recovered(GapCause.LINK_LOST, start)
-
-    async def _read_history(self, session: Session, start: int, end: int, take: Callable[[Batch], Awaitable[None]]) -> bool:
-        """As ``Session.recover``, again and again until there is an answer: a device that is busy as it comes back will be less so.
-
-        Raises:
-            DriverFault
-        """
-        failures = 0
-        while True:
-            try:
-                with self._shelter.around("reading its history"):
-                    return await session.recover(start, end, take)
-            except DriverFault:
-                raise
-            except (DeviceUnreachable, DeviceProtocolError, TimeoutError) as error:
-                failures += 1
-                if failures == 1:
-                    text = "%s at %s: its history of the outage could not be read: %s; trying again while the session lasts"
-                    _log.warning(text, self._device.name, self._device.endpoint, error)
-            await asyncio.sleep(_HISTORY_BACKOFF.wait(failures))
+            self._lost_from = start  # with the next loss other samples are asked for
 
     def _note_clock_offset(self) -> None:
-        if self._session is not None and self._session.clock_offset is not None:
-            offset = round(self._session.clock_offset * times.MICROSECONDS)
-            self._is_far_off = abs(offset) > FURTHEST_OFF
-            self._clock_offset = 0 if self._is_far_off else offset  # what such a clock says is set right to ours
-
-    def _is_dated_wrong(self, session: Session) -> bool:
-        """Whether times of ours find nothing in the device's history of the last outage."""
-        offset = session.clock_offset
-        return self._was_far_off or (offset is not None and abs(offset) * times.MICROSECONDS > FURTHEST_OFF)
-
-    def _at_device(self, time: int) -> int:
-        """A time of ours by the device's clock, as that was last heard, and later than everything told of the device so far."""
-        return max(time + self._clock_offset, self._latest + 1)
+        if self._session is not None:
+            self._device_time.hear(self._session.clock_offset)
 
     async def _open(self) -> Session:
         try:
@@ -334,10 +284,10 @@ class DeviceLink(Generic[DeviceT]):
         if self._heartbeat is not None:
             self._heartbeat.begin_anew(time.monotonic())
             beside.append(asyncio.create_task(self._watch_heartbeat(self._heartbeat)))
-        if self._resumption is not None and self._account is not None:
+        if self._resumption is not None and self._account is not None and self._recovery is not None:
             self._account.regained(GapCause.LINK_LOST, back_at)
             if self._lost_from is not None:
-                beside.append(asyncio.create_task(self._recover(session, self._lost_from, back_at)))
+                beside.append(asyncio.create_task(self._recover(session, self._recovery, self._lost_from, back_at)))
                 self._lost_from = None
         return beside
 
@@ -347,19 +297,19 @@ class DeviceLink(Generic[DeviceT]):
         self._metrics.overloaded(False)
         self._overflow.end()
         if self._held is not None and self._account is not None:
-            self._account.regained(GapCause.DEVICE_STOPPED, self._at_device(self._heard or self._clock()))
+            self._account.regained(GapCause.DEVICE_STOPPED, self._device_time.at(self._heard or self._clock()))
         self._enter(LinkState.DOWN, str(error))
         quality = Quality.BAD_COMMUNICATION_ERROR if isinstance(error, DeviceProtocolError) else Quality.BAD_NO_COMMUNICATION
         await self._say_bad(GapCause.LINK_LOST, self._heard or self._clock(), quality)
 
     async def _say_bad(self, cause: GapCause, since: int, quality: Quality) -> None:
         """One sample without a value for every tag, ``since`` then by our clock, and the loss in the account."""
-        start = self._latest = self._at_device(since)
-        known_until = since + self._clock_offset
+        start = self._device_time.latest = self._device_time.at(since)
+        known_until = since + self._device_time.offset
         if cause is GapCause.LINK_LOST:
             known_until -= self._lag
-            self._offset_at_loss = self._clock_offset
-            self._was_far_off = self._is_far_off or (self._was_far_off and self._lost_from is not None)
+            self._offset_at_loss = self._device_time.offset
+            self._was_far_off = self._device_time.is_far_off or (self._was_far_off and self._lost_from is not None)
             self._lost_from = known_until if self._lost_from is None else self._lost_from
         self._resumption = Resumption([tag.id for tag in self._readable], start)
         if self._account is not None:
@@ -378,7 +328,7 @@ class DeviceLink(Generic[DeviceT]):
             state=state,
             since=self._clock() if changed else self._status.since,
             last_error=error or self._status.last_error,
-            clock_offset=self._clock_offset / times.MICROSECONDS if self._clock_offset else self._status.clock_offset,
+            clock_offset=self._device_time.offset / times.MICROSECONDS if self._device_time.offset else self._status.clock_offset,
         )
         if changed:
             self._on_status(self.status)

@@ -323,7 +323,7 @@ async def test_an_outage_whose_history_could_not_be_read_before_the_next_loss_is
 
 
 async def test_a_history_that_is_refused_is_asked_for_again_in_the_same_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.link._HISTORY_BACKOFF", Backoff(first=0.1, cap=0.2))
+    monkeypatch.setattr("drivers.recovery._BACKOFF", Backoff(first=0.1, cap=0.2))
     asked: list[tuple[int, int]] = []
 
     class Busy(Recording):
