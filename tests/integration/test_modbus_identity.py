@@ -13,7 +13,7 @@ from plant.errors import DeviceProtocolError
 from plant.link import LinkState
 from plant.quality import Quality
 from tests import rogue_modbus_server
-from tests.integration.test_modbus_lines import ADDRESSES, IDENTITY, Link, device_on, linked, opened, serving, tags_of, tcp, until
+from tests.modbus_lines import ADDRESSES, IDENTITY, Link, device_on, linked, opened, serving, tags_of, tcp, until
 from tests.rogue_modbus_server import RogueModbusServer, exception, late
 from tests.supervised import supervised
 

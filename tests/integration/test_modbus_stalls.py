@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from drivers.modbus import wire
-from tests.integration.test_modbus_lines import device_on, linked, tcp
+from tests.modbus_lines import device_on, linked, tcp
 from tests.rogue_modbus_server import RogueModbusServer
 
 _LABELS = {"driver": "modbus", "device": "MB-7"}
