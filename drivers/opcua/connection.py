@@ -210,12 +210,17 @@ class Connection:
         return await protocol.send_request(request, 0 if for_ever else None)
 
     async def renew_channel(self) -> None:
-        """Renews the secure channel when most of its life is over, else does nothing. Raises what the library raises."""
+        """Renews the secure channel when most of its life is over, else does nothing.
+
+        Raises:
+            DeviceUnreachable, DeviceProtocolError: the server did not renew it.
+        """
         now = asyncio.get_running_loop().time()
         if now - self._renewed < _RENEW_AT * self._client.secure_channel_timeout / 1000:
             return
         self._renewed = now
-        await self._client.open_secure_channel(renew=True)
+        with speaking_of("the renewal of the secure channel"):
+            await self._client.open_secure_channel(renew=True)
         self._client.uaclient.revolve_security_token()
 
     async def close(self) -> bool:

@@ -42,8 +42,7 @@ class Watchdog:
         while True:
             await asyncio.sleep(_PERIOD)
             await self.look()
-            with speaking_of("the renewal of the secure channel"):
-                await self._connection.renew_channel()
+            await self._connection.renew_channel()
 
     async def look(self) -> None:
         """One look. Raises as ``run``."""
