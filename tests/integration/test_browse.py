@@ -21,6 +21,7 @@ from plant.device import OpcuaDevice
 from plant.quality import Quality
 from plant.site_loader import load_site
 from plant.tag import DataType, Kind
+from tests.opcua_server import stock_server
 from tests.portioned_browse import PortionedBrowse, answer_in_portions
 
 URI, OTHER = "urn:test:plant", "urn:test:lab;50%"
@@ -34,8 +35,7 @@ async def plant_server() -> AsyncIterator[tuple[Server, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = Server()
-    await server.init()
+    server = await stock_server()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/plant")
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     plant, lab = await server.register_namespace(URI), await server.register_namespace(OTHER)

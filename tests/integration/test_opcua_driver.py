@@ -30,6 +30,7 @@ from plant.device import OpcuaAddress, OpcuaDevice, OpcuaSecurity
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality
 from plant.tag import DataType, Tag
+from tests.opcua_server import stock_server
 from tests.samples import make_tag
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -63,8 +64,7 @@ def node_id(name: str) -> ua.NodeId:
 
 
 async def make_server(port: int) -> Server:
-    server = Server()
-    await server.init()
+    server = await stock_server()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     assert await server.register_namespace(URI) == 2

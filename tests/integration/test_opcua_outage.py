@@ -25,6 +25,7 @@ from plant.quality import Quality
 from plant.tag import Tag
 from tests.cable import Cable
 from tests.integration.test_opcua_driver import opened, rows_until
+from tests.opcua_server import stock_server
 from tests.samples import make_tag
 
 URI = "urn:test:plant"
@@ -44,8 +45,7 @@ async def historian_server(*historized: Tag, most: int = 0) -> AsyncIterator[tup
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    server = Server()
-    await server.init()
+    server = await stock_server()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     assert await server.register_namespace(URI) == 2
