@@ -1,5 +1,6 @@
 """Databases for tests: a real PostgreSQL, started once a run, with a fresh database for each test that asks for one."""
 
+import gc
 import os
 import subprocess
 import uuid
@@ -18,6 +19,12 @@ settings.register_profile("loaded", deadline=None)  # a busy machine is no failu
 settings.load_profile("loaded")
 
 READER = Path(__file__).parents[1] / "deploy" / "postgres" / "10-reader.sh"
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays for good: a collection that walks through it again and again takes longer than some tests do."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
