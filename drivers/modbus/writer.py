@@ -118,14 +118,13 @@ class ModbusWriter:
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {error}", Quality.BAD_NOT_CONNECTED)
         try:
             answer, _ = await self._client.answer(exchange)
-        except asyncio.CancelledError:
-            if exchange.was_sent:
-                attempt.leaves()
-            raise
         except (DeviceUnreachable, DeviceProtocolError) as error:
             if not exchange.was_sent:
                 return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {error}", Quality.BAD_NOT_CONNECTED)
             return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {error}", Quality.BAD_COMMUNICATION_ERROR)
+        finally:
+            if exchange.was_sent:
+                attempt.leaves()
         if isinstance(answer, bytes):
             attempt.is_taken()
             return None
