@@ -314,6 +314,11 @@ class Store(Protocol):
         and what is written before the end of what was dropped, then or ever after, makes none of them due."""
         ...
 
+    def kept_from(self) -> int:
+        """Where retention has gone to, a whole hour: the samples of hours before are gone, their roll-ups stay, and what was written there since is in
+        none. Before ``FIRST_TIME`` while nothing was dropped."""
+        ...
+
     def size(self) -> int:
         """Bytes that history takes on disk."""
         ...

@@ -274,6 +274,10 @@ class PostgresqlStore:
         self._partitions = self._present()
         return names
 
+    def kept_from(self) -> int:
+        with self._connections.transaction(reads=True) as connection:
+            return kept_from(connection)
+
     def size(self) -> int:
         with self._connections.transaction(reads=True) as connection:
             return bytes_of(connection)

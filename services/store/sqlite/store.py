@@ -25,7 +25,7 @@ from services.store.sqlite import read
 from services.store.sqlite.backup import back_up
 from services.store.sqlite.columns import samples_from, texts_from
 from services.store.sqlite.connections import Connections
-from services.store.sqlite.due import DueMarks
+from services.store.sqlite.due import DueMarks, kept_from
 from services.store.sqlite.engines import engine_of
 from services.store.sqlite.integrity import check_main, check_months
 from services.store.sqlite.ledger import catch_up_snapshot, positions_in, write_gaps, write_positions, write_snapshot
@@ -196,6 +196,10 @@ class SqliteStore:
             if months:
                 self._due.keep_from(end_of(months[-1]))  # first: a kill in between leaves files, which are old still
             return [self._files.drop(month) for month in months]
+
+    def kept_from(self) -> int:
+        with self._main.reading() as connection:
+            return kept_from(connection)
 
     def size(self) -> int:
         files = [self._file, *map(self._files.file, self._files.existing())]
