@@ -11,7 +11,7 @@ from services.api.config import ApiConfig
 from services.api.live_hub import LiveHub
 from services.api.problems import ApiProblem
 from services.bus import Bus
-from services.retrieval import History, Processed
+from services.retrieval import History, Processed, Records
 from services.store import Store
 
 
@@ -22,6 +22,7 @@ class ApiState:
     store: Store
     history: History
     processed: Processed
+    records: Records
     bus: Bus
     hub: LiveHub
     exports: asyncio.Semaphore

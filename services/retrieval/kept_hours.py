@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from plant.aggregates import NO_TIME, Summaries, TagSamples
 from plant.batch import Float64Column, Int16Column, Int64Column
@@ -69,5 +70,6 @@ class KeptHours:
         return TagSamples(np.concatenate([time, good_time])[order], values[order], qualities[order], self._tag.is_stepped)
 
 
-def _holds_good(rows: Summaries) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return rows.last_usable_time != NO_TIME
+def _holds_good(rows: Summaries) -> npt.NDArray[np.bool_]:
+    mask: npt.NDArray[np.bool_] = rows.last_usable_time != NO_TIME
+    return mask

@@ -26,6 +26,14 @@ from plant.times import MICROSECONDS
 MINUTE: Final = 60 * MICROSECONDS
 HOUR: Final = 3600 * MICROSECONDS
 
+GapKey = tuple[int, str, str]
+"""Start, device and cause of a gap: what it is one row for, in the order in which gaps are read."""
+
+Place = tuple[int, int, int]
+"""Where a revision stands among those of its tag; a later one has a larger place. What the numbers mean is the store's."""
+
+BEFORE_ALL: Final[Place] = (-(2**63), 0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -85,9 +93,10 @@ class Revisions:
 
     ``time`` source time of the sample, ``revised_at`` when it was changed (int64, UTC microseconds). ``was`` and ``is_now`` (bool) say whether there was
     a sample before and is one since: an insert has no old one, a delete no new one, and the columns of what is not there are NaN, empty and 0. Values are
-    float64 or texts, as the tag is.
+    float64 or texts, as the tag is. ``place`` int64 (rows, 3): a ``Place`` each, ascending.
     """
 
+    place: npt.NDArray[np.int64]
     time: Int64Column
     revised_at: Int64Column
     was: npt.NDArray[np.bool_]
@@ -251,8 +260,9 @@ class Store(Protocol):
         """Deletes the samples (or texts) of a tag with ``start <= time < end``; each is a revision. Returns how many."""
         ...
 
-    def revisions(self, tag_id: int, start: int, end: int, since: int) -> Revisions:
-        """Revisions of samples with ``start <= time < end`` that were made after ``since``, oldest revision first."""
+    def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
+        """Revisions of samples with ``start <= time < end`` that were made after ``since``, oldest revision first: at most ``limit``, of those that stand
+        behind this place."""
         ...
 
     def take_due(self, before: int, limit: int) -> DueHours:
@@ -331,8 +341,9 @@ class Store(Protocol):
         """
         ...
 
-    def gaps(self, start: int, end: int) -> Sequence[Gap]:
-        """Gaps that touch ``start <= time < end``, oldest first."""
+    def gaps(self, start: int, end: int, *, behind: GapKey | None = None, limit: int | None = None) -> Sequence[Gap]:
+        """Gaps that touch ``start <= time < end``, oldest first, and those that began at one time by device and cause: at most ``limit``, of those that
+        stand behind this key."""
         ...
 
     def save_gap(self, gap: Gap) -> None:

@@ -100,6 +100,9 @@ async def test_an_edit_is_visible_when_it_answers_and_history_says_who_and_why(c
         (at(10), None, 2.0, "admin", "the meter was read"),
         (at(10), 2.0, 5.0, "admin", "it was misread"),
     ]
+    first = (await client.get(f"/tags/{PRESSURE.name}/revisions", params={**DAY, "limit": "2"})).json()
+    second = (await client.get(f"/tags/{PRESSURE.name}/revisions", params={**DAY, "limit": "2", "cursor": first["next"]})).json()
+    assert (first["items"] + second["items"], second["next"]) == (revisions, None)
     deleted = await client.delete(SAMPLES, params={"from": at(0), "to": at(5), "reason": "it was another meter"})
     assert deleted.json() == {"deleted": 1}
     assert await values(client) == [5.0]

@@ -18,9 +18,23 @@ from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
 from plant.quality import ANY_QUALITY, QualityRange
 from plant.tag import Tag
-from services.store.interface import Account, Authorship, Commit, CommitReport, DueHours, Edit, EditReport, InputChange, Revisions, RollUps
+from services.store.interface import (
+    BEFORE_ALL,
+    Account,
+    Authorship,
+    Commit,
+    CommitReport,
+    DueHours,
+    Edit,
+    EditReport,
+    GapKey,
+    InputChange,
+    Place,
+    Revisions,
+    RollUps,
+)
 from services.store.metadata import Metadata
-from services.store.rows import check_gap, check_storable, distinct
+from services.store.rows import FIRST_TIME, check_gap, check_storable, distinct
 from services.store.sqlite import read
 from services.store.sqlite.backup import back_up
 from services.store.sqlite.columns import samples_from, texts_from
@@ -154,9 +168,9 @@ class SqliteStore:
                         deleted += delete_history(connection, tag_id, start, end, author)
         return deleted
 
-    def revisions(self, tag_id: int, start: int, end: int, since: int) -> Revisions:
+    def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
         is_text = self._rows("SELECT data_type = 'String' FROM tag WHERE id = ?", (tag_id,)) == [(1,)]
-        return read.revisions(self._history, tag_id, start, end, since, is_text=is_text)
+        return read.revisions(self._history, tag_id, start, end, since, behind, limit, is_text=is_text)
 
     def take_due(self, before: int, limit: int) -> DueHours:
         with self._one_changes:  # nothing is being written whose hour is taken here
@@ -208,10 +222,11 @@ class SqliteStore:
     def backup(self, folder: Path) -> None:
         back_up(self._main, self._history, folder)
 
-    def gaps(self, start: int, end: int) -> Sequence[Gap]:
+    def gaps(self, start: int, end: int, *, behind: GapKey | None = None, limit: int | None = None) -> Sequence[Gap]:
         rows = self._rows(
-            "SELECT device, start_ts, end_ts, cause, recovered FROM gap WHERE start_ts < ? AND (end_ts IS NULL OR end_ts >= ?) ORDER BY start_ts, device",
-            (end, start),
+            "SELECT device, start_ts, end_ts, cause, recovered FROM gap WHERE start_ts < ? AND (end_ts IS NULL OR end_ts >= ?) "
+            "AND (start_ts, device, cause) > (?, ?, ?) ORDER BY start_ts, device, cause LIMIT ?",
+            (end, start, *(behind or (FIRST_TIME - 1, "", "")), -1 if limit is None else limit),
         )
         return [Gap(device, begin, finish, GapCause(cause), bool(recovered)) for device, begin, finish, cause, recovered in rows]
 
@@ -286,6 +301,6 @@ class SqliteStore:
             rejected += positions[refused].tolist()
         return np.array(sorted(rejected), np.intp)
 
-    def _rows(self, query: str, parameters: tuple[int, ...] = ()) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, parameters: tuple[int | str, ...] = ()) -> list[tuple[Any, ...]]:
         with self._main.reading() as connection:
             return connection.execute(query, parameters).fetchall()
