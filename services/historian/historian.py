@@ -5,7 +5,7 @@ Rules:
 1. A message is acknowledged after the commit that holds it, never before; what is handed out twice is stored once.
 2. While the store is away nothing is acknowledged: the stream keeps everything, and the messages in hand are tried again for ever.
 3. A message that can never be stored goes to quarantine: bytes that are no batch at once, a batch that the store refuses after three tries of its own.
-   The rest goes on.
+   The rest goes on. Either is a gap in the ledger: the hole that it leaves in the sequence, or one that is committed before the batch is put away.
 4. At start, what was handed to a historian that died comes first, so that a device's batches stay in order: it waits until the bus hands them out again.
 """
 
@@ -34,7 +34,7 @@ from services.bus.streams import ACKNOWLEDGE_WITHIN
 from services.historian.delivery import Stopped, acknowledge, fetch, keep_in_hand, pause
 from services.historian.editing import Editing
 from services.historian.journal import Journal
-from services.historian.ledger import PositionLedger
+from services.historian.ledger import PositionLedger, refused
 from services.historian.metrics import HistorianMetrics
 from services.historian.quarantine import Quarantine
 from services.historian.recalculation import Recalculation
@@ -203,9 +203,22 @@ class Historian:
                 await self._commit([one])
             except Unstorable as error:
                 if not left:
+                    await self._tell_of_loss(one)
                     await self._quarantine.take(one.message, "unstorable", str(error))
             else:
                 return
+
+    async def _tell_of_loss(self, one: _Received) -> None:
+        """Commits the gap that a refused batch leaves, and what it said of others."""
+        if not len(one.batch):
+            return
+        scans = [self._site.by_id[tag_id].scan_ms * 1000 for tag_id in np.unique(one.batch.tag_id).tolist() if tag_id in self._site.by_id]
+        gaps = [*one.gaps, refused(one.envelope, one.batch, min(scans, default=1))]
+        commit = Commit(SampleBatch.empty(), TextBatch.empty(), self._ledger.positions({one.envelope.device}), gaps)
+        try:
+            self._committed(commit, await self._commit_when_possible(commit), [])
+        except Unstorable as error:
+            _log.error("%s: the loss of a batch that goes to quarantine is not in the ledger: %s", one.envelope.device, error)
 
     async def _commit(self, received: Sequence[_Received]) -> None:
         """Commits, trying for ever while the store is away, then acknowledges.
