@@ -54,6 +54,15 @@ class DeleteRequest:
     expires: int
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A tag has no sample with ``start <= time < end`` (UTC microseconds) in history any more; its current value was one."""
+
+    tag_id: int
+    start: int
+    end: int
+
+
 class EditRefused(StrEnum):
     EXPIRED = "expired"
     UNSTORABLE = "unstorable"
@@ -87,6 +96,7 @@ class _Wanted:
 
 _WANTED: Final = TypeAdapter(_Wanted)
 _DELETE: Final = TypeAdapter(DeleteRequest)
+_REMOVAL: Final = TypeAdapter(Removal)
 _ANSWER: Final = TypeAdapter(EditAnswer)
 
 
@@ -116,6 +126,15 @@ def encode_delete(request: DeleteRequest) -> bytes:
 def decode_delete(data: bytes) -> DeleteRequest:
     """Raises ``MalformedMessage``."""
     return validated(_DELETE, data)
+
+
+def encode_removal(removal: Removal) -> bytes:
+    return _REMOVAL.dump_json(removal)
+
+
+def decode_removal(data: bytes) -> Removal:
+    """Raises ``MalformedMessage``."""
+    return validated(_REMOVAL, data)
 
 
 def encode_edit_answer(answer: EditAnswer) -> bytes:

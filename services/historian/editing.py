@@ -21,7 +21,6 @@ import numpy as np
 from nats.aio.subscription import Subscription
 
 from plant import times
-from plant.batch import Batch
 from plant.errors import BusUnavailable, StoreUnavailable, Unstorable
 from plant.event import Event, Scalar
 from services.bus import Bus, subjects
@@ -37,6 +36,7 @@ from services.bus.edit_messages import (
 from services.bus.messages import MalformedMessage
 from services.historian.delivery import Stopped
 from services.historian.metrics import HistorianMetrics
+from services.historian.snapshot import Snapshot
 from services.store import Authorship, Edit, Store
 
 _log = logging.getLogger(__name__)
@@ -54,13 +54,14 @@ RequestT = TypeVar("RequestT", EditRequest, DeleteRequest)
 
 
 class Editing:
-    """Serves ``history.edit`` and ``history.delete``. ``written`` is told of samples that were written; ``changing`` is entered around each change."""
+    """Serves ``history.edit`` and ``history.delete``. ``snapshot`` is told of samples that were written or removed; ``changing`` is entered around each
+    change."""
 
-    def __init__(self, store: Store, bus: Bus, metrics: HistorianMetrics, written: Callable[[Batch], None], changing: Changing) -> None:
+    def __init__(self, store: Store, bus: Bus, metrics: HistorianMetrics, snapshot: Snapshot, changing: Changing) -> None:
         self._store = store
         self._bus = bus
         self._metrics = metrics
-        self._written = written
+        self._snapshot = snapshot
         self._changing = changing
         self._one_edits = asyncio.Lock()
 
@@ -109,7 +110,7 @@ class Editing:
         for batch, rejected in ((request.samples, report.rejected), (request.texts, report.rejected_texts)):
             accepted = np.ones(len(batch), np.bool_)
             accepted[rejected] = False
-            self._written(batch.select(accepted))
+            self._snapshot.update(batch.select(accepted))
         return EditAnswer(
             report.inserted,
             report.replaced,
@@ -121,7 +122,7 @@ class Editing:
     async def _delete(self, request: DeleteRequest) -> EditAnswer:
         author = Authorship(request.user, request.reason, times.now())
         await self._tell(DELETED, author, {"tag_id": request.tag_id, "start": request.start, "end": request.end})
-        async with self._changing({request.tag_id}, request.start, request.end):
+        async with self._changing({request.tag_id}, request.start, request.end), self._snapshot.removing(request.tag_id, request.start, request.end):
             deleted = await self._delete_in_pieces(request, author)
         return EditAnswer(deleted=deleted)
 

@@ -257,7 +257,8 @@ class Store(Protocol):
         ...
 
     def delete(self, tag_id: int, start: int, end: int, author: Authorship) -> int:
-        """Deletes the samples (or texts) of a tag with ``start <= time < end``; each is a revision. Returns how many."""
+        """Deletes the samples (or texts) of a tag with ``start <= time < end``; each is a revision. Returns how many. If the snapshot's is among them, the
+        newest that is left takes its place, or none."""
         ...
 
     def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from plant import times
-from plant.batch import SampleBatch, TextBatch
+from plant.batch import Batch, SampleBatch, TextBatch
 from plant.device import Expression
 from plant.edit import EditMode
 from plant.envelope import Envelope, seal
@@ -23,6 +23,7 @@ from services.bus import Bus, subjects
 from services.historian import Historian
 from services.historian.metrics import HistorianMetrics
 from services.historian.recalculation import Recalculation
+from services.historian.snapshot import Snapshot
 from services.store import Authorship, Commit, Edit, InputChange, Store, open_store
 from tests.nats_server import NatsServer
 from tests.samples import batch_of, make_tag, rows_of
@@ -100,11 +101,27 @@ class Plant:
         ]
 
 
+class Written(Snapshot):
+    """Keeps what it is told."""
+
+    def __init__(self, store: Store, written: list[SampleBatch]) -> None:
+        async def removed(tag_id: int, start: int, end: int) -> None:
+            return
+
+        super().__init__(store, SITE, removed)
+        self._written = written
+
+    def update(self, batch: Batch) -> None:
+        super().update(batch)
+        if isinstance(batch, SampleBatch):
+            self._written.append(batch)
+
+
 @asynccontextmanager
 async def recalculating(store: Store) -> AsyncIterator[Plant]:
     """At work over a store that is prepared; stopped at the end."""
     stop, registry, written = asyncio.Event(), CollectorRegistry(), list[SampleBatch]()
-    recalculation = Recalculation(store, SITE, HistorianMetrics(registry), written.append)
+    recalculation = Recalculation(store, SITE, HistorianMetrics(registry), Written(store, written))
     recalculation.prepare(stop)
     task = asyncio.create_task(recalculation.run(stop))
     try:
@@ -214,10 +231,18 @@ async def test_a_long_range_is_recomputed_in_pieces_that_fit_together(plant: Pla
     assert [value for second, value in results if second >= 200][:25_000] == [tenth / 4 for tenth in range(25_000)]
 
 
+async def test_a_result_that_is_withdrawn_is_not_current_any_more(plant: Plant) -> None:
+    await asyncio.to_thread(plant.store.prepare, TAGS)  # brings the snapshot up
+    assert [row[0] for row in rows_of(plant.store.snapshot()[0])] == [1, 2, 3, 4]
+    await plant.delete(1, at(0), at(200))
+    await plant.settled()
+    assert rows_of(plant.store.snapshot()[0]) == [(2, at(60), 2.0, 0)]
+
+
 async def test_what_was_pending_at_a_kill_is_recomputed_by_the_next_historian(sqlite_url: str) -> None:
     store = open_store(sqlite_url)
     store.prepare(TAGS)
-    killed = Recalculation(store, SITE, HistorianMetrics(CollectorRegistry()), lambda batch: None)
+    killed = Recalculation(store, SITE, HistorianMetrics(CollectorRegistry()), Written(store, []))
     killed.prepare(asyncio.Event())
     first = SampleBatch.concatenate([samples(1, (0, 10.0), (10, 10.0)), samples(2, (0, 2.0)), samples(3, (0, 5.0), (10, 5.0))])
     late = samples(1, (5, 12.0))

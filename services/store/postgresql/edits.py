@@ -10,7 +10,7 @@ from psycopg import Connection, sql
 from plant import times
 from plant.batch import SampleBatch, TextBatch
 from plant.edit import EditMode
-from services.store.interface import Authorship, Place, Revisions
+from services.store.interface import BEFORE_ALL, Authorship, Place, Revisions
 from services.store.postgresql.due import MARK, kept_from
 from services.store.postgresql.moments import moment_of
 from services.store.postgresql.parameters import arrays_of
@@ -113,7 +113,7 @@ def delete_rows(connection: Connection, tag_id: int, start: int, end: int, autho
     return count
 
 
-def read_revisions(connection: Connection, tag_id: int, start: int, end: int, since: int, behind: Place, limit: int | None) -> Revisions:
+def read_revisions(connection: Connection, tag_id: int, start: int, end: int, since: int, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
     """A place is the row's id: whoever adds rows does it alone, so that they are seen in the order of their ids."""
     rows = connection.execute(_REVISIONS, (tag_id, moment_of(start), moment_of(end), moment_of(since), behind[-1], limit)).fetchall()
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * 11

@@ -47,6 +47,7 @@ from services.store.postgresql.schema import SCHEMA_LOCK, Found, bring_up, look
 from services.store.postgresql.sizing import sizing_of
 from services.store.postgresql.write import (
     catch_up_snapshot,
+    forget_in_snapshot,
     lock_revisions,
     remove_samples,
     write_gaps,
@@ -219,7 +220,10 @@ class PostgresqlStore:
 
     def delete(self, tag_id: int, start: int, end: int, author: Authorship) -> int:
         with self._connections.transaction() as connection:
-            return delete_rows(connection, tag_id, start, end, author)
+            deleted = delete_rows(connection, tag_id, start, end, author)
+            if forget_in_snapshot(connection, tag_id, start, end):
+                catch_up_snapshot(connection, tag_id)
+            return deleted
 
     def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
         with self._connections.transaction(reads=True) as connection:

@@ -42,7 +42,7 @@ from services.store.sqlite.connections import Connections
 from services.store.sqlite.due import DueMarks, kept_from
 from services.store.sqlite.engines import engine_of
 from services.store.sqlite.integrity import check_main, check_months
-from services.store.sqlite.ledger import catch_up_snapshot, positions_in, write_gaps, write_positions, write_snapshot
+from services.store.sqlite.ledger import catch_up_snapshot, forget_in_snapshot, positions_in, write_gaps, write_positions, write_snapshot
 from services.store.sqlite.month_files import MonthFiles, MonthGone, companions
 from services.store.sqlite.months import by_month, end_of, months_of, name_of
 from services.store.sqlite.roll_ups import read_hours, read_minutes, save_roll_ups, thin, thinned_among
@@ -159,6 +159,8 @@ class SqliteStore:
     def delete(self, tag_id: int, start: int, end: int, author: Authorship) -> int:
         deleted = 0
         with self._one_changes:
+            with self._main.writing() as connection:  # first: a kill in between leaves a tag without a current value, and the next start finds it
+                was_current = forget_in_snapshot(connection, tag_id, start, end)
             for month in self._history.between(start, end):
                 with suppress(MonthGone), self._files.reading(month) as connection:
                     hours = hours_between(connection, tag_id, start, end)
@@ -166,6 +168,8 @@ class SqliteStore:
                     self._due.mark_hours(np.full(len(hours), tag_id, np.int32), hours)
                     with self._files.writing(month) as connection:
                         deleted += delete_history(connection, tag_id, start, end, author)
+            if was_current:
+                catch_up_snapshot(self._main, self._files, tag_id)
         return deleted
 
     def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
