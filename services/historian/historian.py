@@ -127,7 +127,7 @@ class Historian:
                 return
 
     async def _serve_edits(self, stop: asyncio.Event) -> None:
-        subscriptions = await Editing(self._store, self._bus, self._metrics, self._snapshot, self._recalculation.changing).serve()
+        subscriptions = await Editing(self._store, self._bus, self._metrics, self._snapshot, self._recalculation).serve()
         await stop.wait()
         for subscription in subscriptions:
             await subscription.unsubscribe()

@@ -1,4 +1,5 @@
-"""Calculated tags follow their inputs: what comes late, is corrected or is deleted is computed with again.
+"""Calculated tags follow their inputs: what comes late, is corrected or is deleted is computed with again; and what somebody asks for, since an expression
+is another one now.
 
 Rules:
 
@@ -65,7 +66,7 @@ class Recalculation:
         for gap in self._store.gaps(max(self._late.oldest, FIRST_TIME), LAST_TIME):
             self._watch(gap)
         for change in kept:
-            if change.tag_id in self._recomputer.inputs:
+            if change.tag_id in self._recomputer.inputs or self.computes(change.tag_id):
                 self._pending.add(change)
         self._show()
 
@@ -86,6 +87,19 @@ class Recalculation:
         self._watch(gap)
         if gap.recovered and gap.end is not None:
             await self._due(self._changes(self._tags_of(gap.device), gap.start, gap.end, by_hand=False))
+
+    def computes(self, tag_id: int) -> bool:
+        """Whether this is a calculated tag."""
+        return tag_id in self._recomputer.results
+
+    async def asked(self, tag_id: int, start: int, end: int) -> None:
+        """Results of a calculated tag with ``start <= time < end`` are computed again, whatever became of its inputs. On return this survives a kill.
+
+        Raises:
+            Stopped: as ``committed``.
+        """
+        if start < end:
+            await self._due([InputChange(tag_id, start, end, by_hand=True)])
 
     @contextlib.asynccontextmanager
     async def changing(self, tag_ids: Collection[int], start: int, end: int) -> AsyncIterator[None]:

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,10 +119,10 @@ class Written(Snapshot):
 
 
 @asynccontextmanager
-async def recalculating(store: Store) -> AsyncIterator[Plant]:
+async def recalculating(store: Store, site: Site = SITE) -> AsyncIterator[Plant]:
     """At work over a store that is prepared; stopped at the end."""
     stop, registry, written = asyncio.Event(), CollectorRegistry(), list[SampleBatch]()
-    recalculation = Recalculation(store, SITE, HistorianMetrics(registry), Written(store, written))
+    recalculation = Recalculation(store, site, HistorianMetrics(registry), Written(store, written))
     recalculation.prepare(stop)
     task = asyncio.create_task(recalculation.run(stop))
     try:
@@ -261,6 +262,32 @@ async def test_what_was_pending_at_a_kill_is_recomputed_by_the_next_historian(sq
         await running.settled()
         assert running.results() == [(0, 5.0), (5, 6.0), (10, 2.5)]
     store.close()
+
+
+OTHERWISE = Site("Test", {}, (FORCE, AREA, replace(PRESSURE, source=Expression("F / A + 1", {"F": FORCE.name, "A": AREA.name})), DOUBLE))
+
+
+async def test_a_changed_expression_holds_for_the_span_that_is_asked_for_also_after_a_kill(plant: Plant) -> None:
+    killed = Recalculation(plant.store, OTHERWISE, HistorianMetrics(CollectorRegistry()), Written(plant.store, []))
+    killed.prepare(asyncio.Event())
+    assert (killed.computes(PRESSURE.id), killed.computes(FORCE.id)) == (True, False)
+    await killed.asked(PRESSURE.id, at(30), at(60))
+    async with recalculating(plant.store, OTHERWISE) as following:
+        await following.settled()
+    assert plant.results() == [(second, 6.0 if 30 <= second < 60 else 5.0) for second in range(0, 120, 10)]
+    assert plant.revisions() == [(second, 5.0, 6.0, "monazite", "recalculated: somebody asked for it") for second in (30, 40, 50)]
+    assert plant.revisions(4) == []
+
+
+async def test_what_is_asked_for_where_an_input_is_not_stored_any_more_stays(plant: Plant) -> None:
+    plant.store.delete(AREA.id, at(0), at(30), EDITOR)  # as retention does it: nobody is told
+    async with recalculating(plant.store, OTHERWISE) as following:
+        await following.recalculation.asked(PRESSURE.id, at(-100), at(1000))
+        await following.correct(samples(1, (90, 20.0)))
+        await following.settled()
+    assert plant.results() == [(second, 5.0 if second < 60 else 11.0 if second == 90 else 6.0) for second in range(0, 120, 10)]
+    reasons = {reason for *_, reason in plant.revisions()}
+    assert reasons <= {"recalculated: somebody asked for it", "recalculated: somebody asked for it, SEP.COL101.PT101 was corrected"}
 
 
 async def test_changes_wait_for_a_store_that_is_away(tmp_path: Path) -> None:
