@@ -200,7 +200,10 @@ class Store(Protocol):
 
     def commit(self, commit: Commit) -> CommitReport:
         """Writes in one transaction, durable on return. Writing the same again changes nothing. Bad samples are stored with what they carry. The hours of
-        what was written are due (``take_due``)."""
+        what was written are due (``take_due``).
+
+        On SQLite each month of source time is a transaction of its own, and positions and gaps come in the last: never ahead of the samples.
+        """
         ...
 
     def positions(self) -> Mapping[str, Position]:
@@ -253,12 +256,16 @@ class Store(Protocol):
         ...
 
     def edit(self, edit: Edit) -> EditReport:
-        """Writes history after the fact, in one transaction; every row that is inserted or replaced is a revision. Raises ``Unstorable`` as ``commit``."""
+        """Writes history after the fact; every row that is inserted or replaced is a revision. Raises ``Unstorable`` as ``commit``.
+
+        One transaction on PostgreSQL. On SQLite each month of source time is one, oldest first, and of numbers and texts the numbers come first: an edit
+        that fails or is killed may have written its first months. Made again, it writes the rest and changes nothing more.
+        """
         ...
 
     def delete(self, tag_id: int, start: int, end: int, author: Authorship) -> int:
         """Deletes the samples (or texts) of a tag with ``start <= time < end``; each is a revision. Returns how many. If the snapshot's is among them, the
-        newest that is left takes its place, or none."""
+        newest that is left takes its place, or none. Transactions are those of ``edit``."""
         ...
 
     def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
