@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from monazite.assembly import Assembly
 from monazite.data_folder import DataFolder
-from monazite.settings import Settings
+from monazite.settings import load_settings
 from monazite.supervisor import Supervisor
 from plant.batch import TextBatch
 from plant.errors import BusUnavailable, StoreUnavailable
@@ -84,7 +84,7 @@ async def test_a_full_disk_under_the_bus_leaves_batches_at_the_gateway_and_nothi
 async def test_monazite_up_starts_nats_server_again_when_there_is_room_and_what_was_acknowledged_is_there(tmp_path: Path) -> None:
     with small_disk(96) as disk:
         folder = DataFolder.open(disk.folder / "data")
-        settings = Settings(data=folder.path)
+        settings = load_settings(data=folder.path)
         (nats,) = Assembly(settings, folder, simulators=False).stages()[0]
         supervisor = Supervisor([[nats]], tmp_path, CollectorRegistry(), lambda name, details: addresses.update(details))
         addresses: dict[str, object] = {}
