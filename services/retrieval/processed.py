@@ -70,12 +70,10 @@ class Processed:
     ) -> AggregateValues:
         """One value an interval, as ``plant.aggregates`` gives it; a loss of the ledger is Bad. ``known_until``: the time up to which the tag's last sample
         is known to hold, which is now for a device that is watched."""
-        reader = SummaryReader(self._store, tag, intervals.edges)
+        by_roll_ups = served_by_summaries(function, configuration)
+        reader = SummaryReader(self._store, tag, intervals.edges, roll_ups=by_roll_ups)
         around = reader.surroundings
-        if served_by_summaries(function, configuration):
-            data = reader.from_roll_ups()
-        else:
-            data = reader.from_samples(uncertain_as_bad=configuration.treat_uncertain_as_bad)
+        data = reader.from_roll_ups() if by_roll_ups else reader.from_samples(uncertain_as_bad=configuration.treat_uncertain_as_bad)
         return aggregate(function, data, intervals.edges, before=around.before, after=around.after, configuration=configuration, known_until=known_until)
 
     def trend(self, tag: Tag, start: int, end: int, pixels: int) -> TagSamples:

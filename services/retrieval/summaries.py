@@ -11,11 +11,12 @@ import numpy as np
 
 from plant.aggregates import Summaries, TagSamples, summarise
 from plant.batch import Int64Column, SampleBatch
-from plant.quality import ANY_QUALITY, GOOD_RANGE, USABLE_RANGE, QualityRange
+from plant.quality import ANY_QUALITY, GOOD_RANGE, USABLE_RANGE, QualityRange, good_mask
 from plant.tag import Tag
 from services.retrieval.cells import HourCells, Ranges, begin_of, sort_hours, sort_minutes
+from services.retrieval.kept_hours import KeptHours
 from services.retrieval.losses import begins_of, losses_of, with_losses
-from services.store import HOUR, MINUTE, RollUps, Store
+from services.store import FIRST_TIME, HOUR, MINUTE, RollUps, Store
 
 _ONE_READ: Final = 5 * MINUTE
 """Spans of samples nearer than this are read in one go, and what lies between them is passed over."""
@@ -32,18 +33,25 @@ class Surroundings:
 
 
 class SummaryReader:
-    """Reads one tag between ``edges`` (int64, ascending, UTC microseconds; the first and last bound what is read)."""
+    """Reads one tag between ``edges`` (int64, ascending, UTC microseconds; the first and last bound what is read). Where it reads no ``roll_ups``, what
+    retention left of them does not count around the edges either."""
 
-    def __init__(self, store: Store, tag: Tag, edges: Int64Column) -> None:
+    def __init__(self, store: Store, tag: Tag, edges: Int64Column, *, roll_ups: bool = True) -> None:
         self._store = store
         self._tag = tag
         self._edges = edges
         self._start, self._end = int(edges[0]), int(edges[-1])
-        self.surroundings = self._surroundings()
+        self.surroundings = self._surroundings(KeptHours(store, tag) if roll_ups else None)
 
-    def _surroundings(self) -> Surroundings:
+    def _surroundings(self, kept: KeptHours | None) -> Surroundings:
+        since = FIRST_TIME if kept is None else kept.end
         before = self._nearest(self._store.sample_before, self._start - 1)
-        after = self._nearest(self._store.sample_after, self._end - 1)
+        before = before.select(before.time >= since)
+        after = self._nearest(self._store.sample_after, max(self._end, since) - 1)
+        if kept is not None and not good_mask(before.quality).any():
+            before = TagSamples.concatenate([kept.before(self._start), before])
+        if kept is not None:
+            after = TagSamples.concatenate([kept.after(self._end), after])
         first = int(before.time[-1]) if len(before) else self._start - 1
         last = int(after.time[0]) if len(after) else _EVER
         begins = begins_of(self._store, self._tag.id, losses_of(self._store, self._tag.device, first, last), last)

@@ -16,7 +16,21 @@ from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
 from plant.quality import ANY_QUALITY, QualityRange
 from plant.tag import Tag
-from services.store.interface import Account, Authorship, Commit, CommitReport, DueHours, Edit, EditReport, InputChange, Revisions, RollUps
+from services.store.interface import (
+    BEFORE_ALL,
+    Account,
+    Authorship,
+    Commit,
+    CommitReport,
+    DueHours,
+    Edit,
+    EditReport,
+    GapKey,
+    InputChange,
+    Place,
+    Revisions,
+    RollUps,
+)
 from services.store.metadata import Metadata
 from services.store.postgresql.arrays import read_samples
 from services.store.postgresql.connections import Connections
@@ -33,6 +47,7 @@ from services.store.postgresql.schema import SCHEMA_LOCK, Found, bring_up, look
 from services.store.postgresql.sizing import sizing_of
 from services.store.postgresql.write import (
     catch_up_snapshot,
+    forget_in_snapshot,
     lock_revisions,
     remove_samples,
     write_gaps,
@@ -41,7 +56,7 @@ from services.store.postgresql.write import (
     write_snapshot,
     write_texts,
 )
-from services.store.rows import check_gap, check_storable, distinct, rows_in
+from services.store.rows import FIRST_TIME, check_gap, check_storable, distinct, rows_in
 
 _PARTITIONS_A_COMMIT: Final = 240
 """Partitions that one commit may make: each takes locks, and a server has so many."""
@@ -205,11 +220,14 @@ class PostgresqlStore:
 
     def delete(self, tag_id: int, start: int, end: int, author: Authorship) -> int:
         with self._connections.transaction() as connection:
-            return delete_rows(connection, tag_id, start, end, author)
+            deleted = delete_rows(connection, tag_id, start, end, author)
+            if forget_in_snapshot(connection, tag_id, start, end):
+                catch_up_snapshot(connection, tag_id)
+            return deleted
 
-    def revisions(self, tag_id: int, start: int, end: int, since: int) -> Revisions:
+    def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
         with self._connections.transaction(reads=True) as connection:
-            return read_revisions(connection, tag_id, start, end, since)
+            return read_revisions(connection, tag_id, start, end, since, behind, limit)
 
     def take_due(self, before: int, limit: int) -> DueHours:
         with self._marks.taking():
@@ -274,6 +292,10 @@ class PostgresqlStore:
         self._partitions = self._present()
         return names
 
+    def kept_from(self) -> int:
+        with self._connections.transaction(reads=True) as connection:
+            return kept_from(connection)
+
     def size(self) -> int:
         with self._connections.transaction(reads=True) as connection:
             return bytes_of(connection)
@@ -282,11 +304,17 @@ class PostgresqlStore:
         mend = "copy it with pg_dump (one database) or pg_basebackup (the whole server), while the historian runs"
         raise ConfigurationError([Problem(self._connections.address, None, None, f"PostgreSQL has its own tools for a backup into {folder}", mend)])
 
-    def gaps(self, start: int, end: int) -> Sequence[Gap]:
+    def gaps(self, start: int, end: int, *, behind: GapKey | None = None, limit: int | None = None) -> Sequence[Gap]:
+        start_behind, device_behind, cause_behind = behind or (FIRST_TIME - 1, "", "")
         rows = self._connections.rows(
-            "SELECT device, start_ts, end_ts, cause, recovered FROM gap WHERE start_ts < %s AND (end_ts IS NULL OR end_ts >= %s) ORDER BY start_ts, device",
+            "SELECT device, start_ts, end_ts, cause, recovered FROM gap WHERE start_ts < %s AND (end_ts IS NULL OR end_ts >= %s) "
+            "AND (start_ts, device, cause) > (%s, %s, %s) ORDER BY start_ts, device, cause LIMIT %s",
             moment_of(end),
             moment_of(start),
+            moment_of(start_behind),
+            device_behind,
+            cause_behind,
+            limit,
         )
         return [
             Gap(device, times.from_datetime(begin), None if finish is None else times.from_datetime(finish), GapCause(cause), recovered)
