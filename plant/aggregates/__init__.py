@@ -9,6 +9,7 @@ from plant.aggregates.function import AggregateFunction
 from plant.aggregates.intervals import interval_edges
 from plant.aggregates.merge import merge
 from plant.aggregates.needs import columns_of
+from plant.aggregates.plain import IMPLIED, NOT_PLAIN, implied
 from plant.aggregates.samples import TagSamples
 from plant.aggregates.summarise import summarise
 from plant.aggregates.summary import COLUMNS, NO_TIME, STORED_COLUMNS, ColumnNotRead, Summaries, from_stored, with_companions
@@ -17,6 +18,8 @@ from plant.aggregates.values import AggregateValues
 
 __all__ = [
     "COLUMNS",
+    "IMPLIED",
+    "NOT_PLAIN",
     "NO_TIME",
     "STORED_COLUMNS",
     "TREND_COLUMNS",
@@ -29,6 +32,7 @@ __all__ = [
     "aggregate",
     "columns_of",
     "from_stored",
+    "implied",
     "interval_edges",
     "merge",
     "points_of_summaries",

@@ -7,11 +7,13 @@ from typing import Final
 import numpy as np
 
 from plant.aggregates import (
+    TREND_COLUMNS,
     AggregateConfiguration,
     AggregateFunction,
     AggregateValues,
     TagSamples,
     aggregate,
+    columns_of,
     interval_edges,
     points_of_summaries,
     served_by_summaries,
@@ -70,7 +72,7 @@ class Processed:
     ) -> AggregateValues:
         """One value an interval, as ``plant.aggregates`` gives it; a loss of the ledger is Bad. ``known_until``: the time up to which the tag's last sample
         is known to hold, which is now for a device that is watched."""
-        reader = SummaryReader(self._store, tag, intervals.edges)
+        reader = SummaryReader(self._store, tag, intervals.edges, columns_of(function))
         around = reader.surroundings
         if served_by_summaries(function, configuration):
             data = reader.from_roll_ups()
@@ -84,7 +86,7 @@ class Processed:
         if (end - start) // pixels < _MINUTES_A_PIXEL * MINUTE or pixels < 2:
             return self._from_samples(tag, start, end, pixels)
         edges = _pixel_edges(start, end, pixels)
-        reader = SummaryReader(self._store, tag, np.concatenate([[start], edges[(edges > start) & (edges < end)], [end]]))
+        reader = SummaryReader(self._store, tag, np.concatenate([[start], edges[(edges > start) & (edges < end)], [end]]), TREND_COLUMNS)
         points = points_of_summaries(reader.from_roll_ups(with_extremes=True))
         return trend(points.time, points.value, points.quality, int(edges[0]), int(edges[-1]), len(edges) - 1)
 

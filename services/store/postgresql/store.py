@@ -1,6 +1,6 @@
 """The store on PostgreSQL."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from psycopg import sql
 
 from plant import times
+from plant.aggregates import COLUMNS
 from plant.batch import Int64Column, SampleBatch, TextBatch
 from plant.compression_report import CompressionReport
 from plant.errors import ConfigurationError, Problem, StoreUnavailable, Unstorable
@@ -242,13 +243,13 @@ class PostgresqlStore:
             with self._connections.alone() as connection:
                 refresh(connection)
 
-    def minutes(self, tag_id: int, start: int, end: int) -> RollUps:
+    def minutes(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
         with self._connections.transaction(reads=True) as connection:
-            return read_roll_ups(connection, MINUTES, tag_id, start, end)
+            return read_roll_ups(connection, MINUTES, tag_id, start, end, columns)
 
-    def hours(self, tag_id: int, start: int, end: int) -> RollUps:
+    def hours(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
         with self._connections.transaction(reads=True) as connection:
-            return read_roll_ups(connection, WHOLE_HOURS, tag_id, start, end)
+            return read_roll_ups(connection, WHOLE_HOURS, tag_id, start, end, columns)
 
     def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
         with self._connections.transaction() as connection:
