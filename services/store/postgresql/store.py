@@ -19,11 +19,11 @@ from plant.quality import ANY_QUALITY, QualityRange
 from plant.tag import Tag
 from services.store.interface import Account, Authorship, Commit, CommitReport, DueHours, Edit, EditReport, InputChange, Revisions, RollUps
 from services.store.metadata import Metadata
-from services.store.postgresql.arrays import read_samples
 from services.store.postgresql.connections import Connections
 from services.store.postgresql.continuous import refresh, want_refresh
 from services.store.postgresql.due import due_hours, give_back, kept_from, mark_due, mark_made_otherwise, remember_thinned, still_taken, take_back, take_due
 from services.store.postgresql.edits import delete_rows, edit_rows, read_revisions
+from services.store.postgresql.gathering import read_samples
 from services.store.postgresql.marks import DueMarks, hours_of
 from services.store.postgresql.moments import moment_of
 from services.store.postgresql.partitions import days_of, make_partitions, partitions_for, present_partitions
