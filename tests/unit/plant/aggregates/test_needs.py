@@ -98,10 +98,14 @@ def test_no_column_is_declared_that_nobody_looks_at(function: AggregateFunction)
         if with_companions(fewer) != fewer:
             continue  # another column cannot be merged without it
         with pytest.raises(ColumnNotRead, match=left_out):
-            for tolerant in (False, True):
-                configuration = AggregateConfiguration(treat_uncertain_as_bad=not tolerant)
-                rows = summarise(MIXED, EDGES, uncertain_as_bad=not tolerant or function is F.DELTA, columns=fewer)
-                aggregate(function, rows, EDGES, configuration=configuration)
+            answered_both_ways(function, fewer)
+
+
+def answered_both_ways(function: AggregateFunction, columns: tuple[str, ...]) -> None:
+    """With Uncertain as Bad, and not."""
+    for as_bad in (True, False):
+        rows = summarise(MIXED, EDGES, uncertain_as_bad=as_bad or function is F.DELTA, columns=columns)
+        aggregate(function, rows, EDGES, configuration=AggregateConfiguration(treat_uncertain_as_bad=as_bad))
 
 
 def test_a_trend_needs_few_columns() -> None:
