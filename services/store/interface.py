@@ -5,7 +5,7 @@ the database raises ``StoreUnavailable``, after which the same call may simply b
 ``Unstorable`` for what no further try will store, and have then written nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from plant.aggregates import Summaries, TagSamples, summarise
+from plant.aggregates import COLUMNS, Summaries, TagSamples, summarise
 from plant.batch import Float64Column, Int16Column, Int32Column, Int64Column, SampleBatch, TextBatch, TextColumn
 from plant.compression_report import CompressionReport
 from plant.edit import EditMode
@@ -145,8 +145,8 @@ class RollUps:
         return RollUps(self.tag_id[rows], self.start[rows], self.summaries.select(rows))
 
     @staticmethod
-    def empty(*, stepped: bool = False) -> "RollUps":
-        nothing = summarise(TagSamples.empty(stepped), np.array([0, 1], np.int64))
+    def empty(*, stepped: bool = False, columns: Collection[str] = COLUMNS) -> "RollUps":
+        nothing = summarise(TagSamples.empty(stepped), np.array([0, 1], np.int64), columns=columns)
         return RollUps(np.empty(0, np.int32), np.empty(0, np.int64), nothing.select(slice(0, 0)))
 
     @staticmethod
@@ -294,12 +294,13 @@ class Store(Protocol):
         """
         ...
 
-    def minutes(self, tag_id: int, start: int, end: int) -> RollUps:
-        """Minutes with ``start <= begin < end``; a minute without a row has no samples, or its hour has too few for minutes to be kept."""
+    def minutes(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
+        """Minutes with ``start <= begin < end``; a minute without a row has no samples, or its hour has too few for minutes to be kept. Their summaries
+        have ``columns``, as ``plant.aggregates.with_companions`` gives them, and raise ``ColumnNotRead`` where another is looked at."""
         ...
 
-    def hours(self, tag_id: int, start: int, end: int) -> RollUps:
-        """Hours with ``start <= begin < end``; an hour without a row that is not due has no samples."""
+    def hours(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
+        """Hours with ``start <= begin < end``; an hour without a row that is not due has no samples. ``columns`` as in ``minutes``."""
         ...
 
     def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.pool import QueuePool
 
+from plant.aggregates import COLUMNS
 from plant.batch import Int64Column, SampleBatch, TextBatch
 from plant.compression_report import CompressionReport
 from plant.errors import ConfigurationError, Problem, Unstorable
@@ -192,11 +193,11 @@ class SqliteStore:
         with self._one_changes:
             save_roll_ups(self._main, self._history, minutes, hours, done)
 
-    def minutes(self, tag_id: int, start: int, end: int) -> RollUps:
-        return read_minutes(self._main, self._history, tag_id, start, end)
+    def minutes(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
+        return read_minutes(self._main, self._history, tag_id, start, end, columns)
 
-    def hours(self, tag_id: int, start: int, end: int) -> RollUps:
-        return read_hours(self._main, tag_id, start, end)
+    def hours(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
+        return read_hours(self._main, tag_id, start, end, columns)
 
     def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
         with self._one_changes:
