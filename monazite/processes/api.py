@@ -5,6 +5,8 @@ import contextlib
 import logging
 from typing import Final
 
+import pyarrow as pa
+
 from monazite.bus_of import bus_of
 from monazite.data_folder import ensure_folder
 from monazite.service import ServiceContext
@@ -23,6 +25,7 @@ async def run(context: ServiceContext) -> None:
     settings = context.settings
     site = site_of(settings)
     ensure_folder(settings.data)
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps tens of megabytes after each export for the next one
     async with bus_of(context) as bus:
         with contextlib.closing(await asyncio.to_thread(open_store, settings.store_url)) as store:
             app = create_app(ApiConfig(settings.data), site, store, bus, context.registry)
