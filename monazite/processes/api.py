@@ -5,10 +5,9 @@ import contextlib
 import logging
 from typing import Final
 
-import pyarrow as pa
-
 from monazite.bus_of import bus_of
 from monazite.data_folder import ensure_folder
+from monazite.flat_memory import give_memory_back
 from monazite.service import ServiceContext
 from monazite.site_of import site_of
 from plant import StoreUnavailable
@@ -25,7 +24,7 @@ async def run(context: ServiceContext) -> None:
     settings = context.settings
     site = site_of(settings)
     ensure_folder(settings.data)
-    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps tens of megabytes after each export for the next one
+    give_memory_back()
     async with bus_of(context) as bus:
         with contextlib.closing(await asyncio.to_thread(open_store, settings.store_url)) as store:
             app = create_app(ApiConfig(settings.data), site, store, bus, context.registry)
