@@ -25,9 +25,9 @@ class Pool:
     """h since the beginning of the record."""
     end: float
     purity: float
-    """Oxide mass of the ion over that of all rare earths."""
+    """Oxide mass of the ions that were asked for over that of all rare earths."""
     recovery: float
-    """Oxide mass of the ion in the pool over that in the whole record: single-pass yield, if nothing of it stayed in the column."""
+    """Their oxide mass in the pool over that in the whole record: single-pass yield, if nothing of them stayed in the column."""
     copper: float
     """Mass of Cu over that of rare-earth oxide."""
 
@@ -46,15 +46,15 @@ class Chromatogram:
         oxides: Array = (self.amounts * OXIDE_MASS[:, None])[RARE_EARTHS] / _KILOGRAM
         return oxides
 
-    def best_pool(self, ion: Ion, purity: float) -> Pool | None:
-        """The window that keeps most of ``ion`` at ``purity`` or better; None if no interval is as pure.
+    def best_pool(self, ions: tuple[Ion, ...], purity: float) -> Pool | None:
+        """The window that keeps most of ``ions`` (one, or what is sold together, as Nd and Pr) at ``purity`` or better; None if no interval is as pure.
 
         Exact over all windows of whole intervals that lie within the band, where rare earths are above 2 % of their highest: before it comes Cu, behind it
-        ligand. Raises ValueError: a purity outside 0.5 to 0.99999.
+        ligand. Raises ValueError: a purity outside 0.5 to 0.99999, or an ion that is no rare earth.
         """
         _PURITY.check("best_pool", "purity", purity)
         oxides = self.oxides
-        wanted, all_oxides = oxides[ion - 1], oxides.sum(axis=0)
+        wanted, all_oxides = oxides[_rows(ions)].sum(axis=0), oxides.sum(axis=0)
         strength = all_oxides / self.volumes
         band = np.flatnonzero(strength > _BAND * strength.max(initial=0.0))
         if not len(band):
@@ -65,18 +65,27 @@ class Chromatogram:
         margin = np.concatenate([[0.0], (wanted[in_band] - purity * all_oxides[in_band]).cumsum()])
         gain = np.where(margin[None, :] >= margin[:, None], heaped[None, :] - heaped[:, None], 0.0)
         first, last = divmod(int(gain.argmax()), gain.shape[1])
-        return self.pool(ion, begin + first, begin + last) if last > first else None
+        return self.pool(ions, begin + first, begin + last) if last > first else None
 
-    def pool(self, ion: Ion, first: int, last: int) -> Pool:
-        """Intervals ``first`` to, and without, ``last`` in one tank, looked at for ``ion``. Raises ValueError: no interval, or no rare earth in them."""
-        amounts = self.amounts[:, first:last].sum(axis=1)
-        masses = amounts * OXIDE_MASS
-        if not masses.sum() > 0.0:
+    def pool(self, ions: tuple[Ion, ...], first: int, last: int) -> Pool:
+        """Intervals ``first`` to, and without, ``last`` in one tank, looked at for ``ions``. Raises ValueError: no interval, or no rare earth in them."""
+        oxides = self.oxides[:, first:last]
+        whole = float(oxides.sum())
+        if not whole > 0.0:
             raise ValueError(f"pool {first}:{last}: holds no rare earth; give intervals in which a band leaves")
-        start = self.times[first - 1] if first else 0.0
-        whole = self.amounts[ion].sum() * OXIDE_MASS[ion]
-        copper = amounts[Ion.CU] * MOLES_PER_EQUIVALENT[Ion.CU] * MOLAR_MASS[Ion.CU]
-        return Pool(float(start), float(self.times[last - 1]), masses[ion] / masses.sum(), masses[ion] / whole, copper / masses.sum())
+        rows = _rows(ions)
+        wanted = float(oxides[rows].sum())
+        copper = float(self.amounts[Ion.CU, first:last].sum() * MOLES_PER_EQUIVALENT[Ion.CU] * MOLAR_MASS[Ion.CU]) / _KILOGRAM
+        start = float(self.times[first - 1]) if first else 0.0
+        return Pool(start, float(self.times[last - 1]), wanted / whole, wanted / float(self.oxides[rows].sum()), copper / whole)
+
+
+def _rows(ions: tuple[Ion, ...]) -> list[int]:
+    """Rows of ``Chromatogram.oxides``."""
+    for ion in ions:
+        if not Ion.DY <= ion <= Ion.PR:
+            raise ValueError(f"pool: {ion.name} is no rare earth; give ions from DY to PR")
+    return [ion - Ion.DY for ion in ions]
 
 
 def run(column: Column, flow: float, solution: Solution, hours: float) -> Chromatogram:

@@ -223,7 +223,9 @@ class Column:
             self._disturbed = False
             return 0, len(before_chemistry)
         same = _SAME * self.parcel_volume
-        changed = np.flatnonzero((np.abs(self.dissolved - before) > same).any(axis=0) | (self._chemistry != before_chemistry))
+        difference = self.dissolved - before
+        np.abs(difference, out=difference)
+        changed = np.flatnonzero((difference.max(axis=0) > same) | (self._chemistry != before_chemistry))
         return (int(changed[0]), int(changed[-1]) + 1) if len(changed) else (0, 0)
 
 

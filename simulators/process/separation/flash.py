@@ -28,23 +28,26 @@ def flash(total: Array, dissolved: Array, resin: float, factors: Array, guess: A
     negative); fractions sum to 1 within ``TOLERANCE``, or within the share that the solution has of a stage where that is less: it has no say there.
 
     Raises:
-        ArithmeticError: no equilibrium was found, which amounts that do not sum to ``dissolved + resin`` bring about.
+        ArithmeticError: no equilibrium was found, which a stage that holds less than ``resin`` brings about.
     """
     slope = factors * dissolved
     low, high = 1.0 / factors.max(axis=0), 1.0 / factors.min(axis=0)
     rho = guess
     for _ in range(_MOST_STEPS):
-        held = slope * rho
-        held += resin
-        fractions = total / held
-        excess = fractions.sum(axis=0)
+        share = slope * rho
+        share += resin
+        np.reciprocal(share, out=share)
+        fractions = total * share
+        excess = np.add.reduce(fractions, axis=0)
         error = excess - 1.0
         if max(error.max(), -error.min()) <= TOLERANCE:
             return fractions, fractions * (slope * rho), rho
-        steepness = (fractions * slope / held).sum(axis=0)
-        rho = np.clip(rho + excess * error / np.maximum(steepness, 1e-300), low, high)
-    held = slope * rho + resin
-    fractions = total / held
+        share *= slope
+        share *= fractions
+        steepness = np.add.reduce(share, axis=0)
+        rho = rho + excess * error / np.maximum(steepness, 1e-300)
+        np.minimum(np.maximum(rho, low, out=rho), high, out=rho)
+    fractions = total / (slope * rho + resin)
     error = fractions.sum(axis=0) - 1.0
     amiss = (np.abs(error) > TOLERANCE) & (np.abs(error) * resin > dissolved)
     if amiss.any():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simulators.process.separation import NARROW, SEPARATION_FACTORS, WIDE, Chemistry, Chromatogram, Column, ColumnParameters, Ion, copper, ligand, run, water
-from tests.unit.simulators.process.separation.injections import HEAVY_POOL, VELOCITY, Injection, injection, load, whole_run
+from tests.unit.simulators.process.separation.injections import HEAVY_POOL, PRIMARY, VELOCITY, Injection, injection, load, whole_run
 
 ALPHA = float(SEPARATION_FACTORS[Chemistry.LIGAND, Ion.ND] / SEPARATION_FACTORS[Chemistry.LIGAND, Ion.PR])
 
@@ -67,10 +67,57 @@ def test_single_pass_yields_at_99_5_percent(
     """Within one point of a percent: the best of all windows here, a window between two purities in the design's figures."""
     effluent = injection(plate_height, length, kilograms, moments, end).effluent
     for ion, recovery in ((Ion.ND, neodymium), (Ion.PR, praseodymium)):
-        pool = effluent.best_pool(ion, 0.995)
+        pool = effluent.best_pool((ion,), 0.995)
         assert pool is not None
         assert pool.purity >= 0.995
         assert 100.0 * pool.recovery == pytest.approx(recovery, abs=1.0)
+
+
+@pytest.mark.parametrize(("plate_height", "yield_design"), [(0.01, 99.98), (0.02, 99.91), (0.04, 99.76)])
+def test_neodymium_and_praseodymium_together_are_nearly_all_recovered(plate_height: float, yield_design: float) -> None:
+    moments = (4.0, 6.5 if plate_height == 0.04 else 6.9)
+    pool = injection(plate_height, 6.0, 276.0, moments, 9.6).effluent.best_pool((Ion.ND, Ion.PR), 0.997)
+    assert pool is not None
+    assert 100.0 * pool.recovery == pytest.approx(yield_design, abs=0.1)
+
+
+def test_samarium_has_to_be_cut_from_the_pool_of_both() -> None:
+    """2 kg of Sm in the day's leachate. It leaves between Tb and Nd: what begins behind it is pure, what begins before it is not."""
+    column = Column(WIDE)
+    load(column, 276.0, {**PRIMARY, Ion.SM: 2.0})
+    flow = VELOCITY * WIDE.area
+    run(column, flow, ligand(0.09), 6.6)
+    effluent = run(column, flow, ligand(0.09), 2.4)
+    oxides = effluent.oxides
+    heavy = oxides[:2].sum(axis=0)
+    uncut = next(first for first in range(len(effluent.times)) if heavy[first:].sum() < 0.003 * oxides[:, first:].sum())
+    both = (Ion.ND, Ion.PR)
+    assert 100.0 * effluent.pool(both, uncut, len(effluent.times)).purity == pytest.approx(99.39, abs=0.05)
+    best = effluent.best_pool(both, 0.997)
+    assert best is not None
+    assert best.recovery > 0.995
+
+
+def test_a_pool_of_what_is_no_rare_earth_is_refused() -> None:
+    effluent = whole_run().effluent
+    with pytest.raises(ValueError, match="pool: CU is no rare earth; give ions from DY to PR"):
+        effluent.best_pool((Ion.CU,), 0.995)
+    with pytest.raises(ValueError, match=r"best_pool: purity is 99\.5 kg/kg; give 0\.5 to 0\.99999 kg/kg"):
+        effluent.best_pool((Ion.ND,), 99.5)
+    with pytest.raises(ValueError, match="pool 5:5: holds no rare earth"):
+        effluent.pool((Ion.ND,), 5, 5)
+
+
+def test_the_best_pool_is_the_best_of_all_windows() -> None:
+    random = np.random.default_rng(5)
+    amounts = np.zeros((len(Ion), 12))
+    amounts[Ion.ND], amounts[Ion.PR] = random.uniform(0.5, 1.0, 12), random.uniform(0.0, 0.05, 12)
+    effluent = Chromatogram(np.arange(1.0, 13.0), np.ones(12), amounts)
+    windows = [effluent.pool((Ion.ND,), first, last) for first in range(12) for last in range(first + 1, 13)]
+    best = effluent.best_pool((Ion.ND,), 0.975)
+    assert best == max((pool for pool in windows if pool.purity >= 0.975), key=lambda pool: pool.recovery)
+    assert best.recovery < 1.0
+    assert effluent.best_pool((Ion.ND,), 0.99999) is None
 
 
 def test_a_column_delivers_all_that_it_was_fed() -> None:
@@ -89,7 +136,7 @@ def test_the_narrow_column_parts_dysprosium_from_terbium(
     parameters: ColumnParameters, kilograms: float, dysprosium: float, terbium: float, copper_share: float
 ) -> None:
     effluent = heavy_pool(parameters, kilograms)
-    best_dysprosium, best_terbium = effluent.best_pool(Ion.DY, 0.995), effluent.best_pool(Ion.TB, 0.995)
+    best_dysprosium, best_terbium = effluent.best_pool((Ion.DY,), 0.995), effluent.best_pool((Ion.TB,), 0.995)
     assert best_dysprosium is not None
     assert best_terbium is not None
     assert 100.0 * best_dysprosium.recovery == pytest.approx(dysprosium, abs=1.0)
@@ -99,9 +146,9 @@ def test_the_narrow_column_parts_dysprosium_from_terbium(
 
 def test_in_a_wide_column_the_heavy_pool_is_shorter_than_its_mixed_zone() -> None:
     effluent = heavy_pool(ColumnParameters(length=3.0), 13.4)
-    dysprosium = effluent.best_pool(Ion.DY, 0.995)
+    dysprosium = effluent.best_pool((Ion.DY,), 0.995)
     assert dysprosium is None or dysprosium.recovery < 0.05
-    assert effluent.best_pool(Ion.TB, 0.995) is None
+    assert effluent.best_pool((Ion.TB,), 0.995) is None
 
 
 def heavy_pool(parameters: ColumnParameters, kilograms: float) -> Chromatogram:
