@@ -16,6 +16,8 @@ _BAR: Final = 1e5
 _SECONDS: Final = 3600.0
 _LEAST_VOID: Final = 0.20
 """A bed of crushed fines still leaks; below, Kozeny-Carman says nothing of use."""
+_LEAST_CAPACITY: Final = 0.02
+_WORST_PLATES: Final = 10.0
 _VELOCITY: Final = Within(0.0, 50.0, "m/h")
 _TEMPERATURE: Final = Within(-5.0, 100.0, "degC")
 _TURBIDITY: Final = Within(0.0, 10_000.0, "NTU")
@@ -76,13 +78,13 @@ class Bed:
 
     @property
     def capacity_factor(self) -> float:
-        """Capacity over that of new resin."""
-        return (1.0 - self.parameters.loss) ** self.cycles * (1.0 - self.poison)
+        """Capacity over that of new resin; 0.02 at the least, as much as a column can still be reckoned with."""
+        return max((1.0 - self.parameters.loss) ** self.cycles * (1.0 - self.poison), _LEAST_CAPACITY)
 
     @property
     def plate_height_factor(self) -> float:
-        """Plate height over that of the new bed."""
-        return (1.0 + self.parameters.spreading * self.fixed) * self._spread / (1.0 - self.poison)
+        """Plate height over that of the new bed; 10 at the most, where nothing is parted any more."""
+        return min((1.0 + self.parameters.spreading * self.fixed) * self._spread / (1.0 - self.poison), _WORST_PLATES)
 
     def step(self, dt: float, velocity: float, turbidity: float) -> None:
         """``dt`` seconds of flow at superficial ``velocity`` m/h, of a feed of ``turbidity`` NTU. Raises ValueError."""

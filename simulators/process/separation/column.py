@@ -153,7 +153,7 @@ class Column:
         self.left += amounts
         return Effluent(volume, amounts)
 
-    def rebedded(self, capacity: float, plate_height: float) -> None:
+    def rebed(self, capacity: float, plate_height: float) -> None:
         """Changes the bed under what it holds: resin of another capacity, plates of another height. What dead resin cannot hold goes into solution.
 
         The total of every ion is kept; stages that were joined or cut come to equilibrium with the next parcel. Raises ValueError.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.process.separation import Bed, BedParameters, viscosity
+from simulators.process.separation import NARROW, Bed, BedParameters, Column, viscosity
 
 
 @pytest.mark.parametrize(("void", "drop"), [(0.38, 3.89), (0.36, 4.88), (0.34, 6.16), (0.32, 7.84)])
@@ -58,6 +58,20 @@ def test_cycles_and_poison_take_capacity() -> None:
     bed.take_poison(0.1)
     assert bed.capacity_factor == pytest.approx(0.81 * (1.0 - 2e-4) ** 500)
     assert bed.plate_height_factor == pytest.approx(1.0 / 0.81)
+
+
+def test_a_column_takes_the_worst_bed_there_is() -> None:
+    bed = Bed(BedParameters(fouling=1e-3, loss=0.1))
+    bed.channel(10.0, 0.0)
+    bed.take_poison(0.95)
+    for _ in range(100):
+        bed.step(60.0, 50.0, 1e4)
+        bed.count_cycle()
+    column = Column(NARROW)
+    column.rebed(NARROW.capacity * bed.capacity_factor, NARROW.plate_height * bed.plate_height_factor)
+    assert column.parameters.stages == 15
+    assert column.parameters.capacity == pytest.approx(0.012)
+    assert np.abs(column.imbalance()).max() < 1e-8
 
 
 def test_channels_lower_the_pressure_drop_and_double_the_plates() -> None:

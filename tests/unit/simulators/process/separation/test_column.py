@@ -147,7 +147,7 @@ def test_a_bed_changes_under_what_it_holds(capacity: float, plate_height: float)
     run(column, 0.05, feed(PRIMARY), 0.1)
     run(column, 0.05, ligand(0.09), 0.1)
     held = column.held()
-    column.rebedded(capacity, plate_height)
+    column.rebed(capacity, plate_height)
     np.testing.assert_allclose(column.held(), held, atol=1e-12)
     assert column.fractions.shape == (len(Ion), round(0.6 / plate_height))
     assert is_sound(column)
@@ -158,7 +158,7 @@ def test_a_bed_changes_under_what_it_holds(capacity: float, plate_height: float)
 def test_resin_does_not_grow_back() -> None:
     column = Column(SMALL, name="COL101")
     with pytest.raises(ValueError, match=r"column COL101: capacity is 0\.7 mol/L; give at most the 0\.6"):
-        column.rebedded(0.7, 0.02)
+        column.rebed(0.7, 0.02)
     assert is_sound(column)
 
 
