@@ -110,7 +110,10 @@ class Pid:
         return self._output
 
     def follow(self, dt: float, process_value: float, output: float) -> None:
-        """Instead of ``step``: somebody else decides the output, and this controller keeps ready to go on from it."""
+        """Instead of ``step``: somebody else decides the output, and this controller keeps ready to go on from it. In manual it stays the operator's."""
+        if self._mode is Mode.MANUAL:
+            self.step(dt, process_value)
+            return
         if substeps(dt, math.inf) == (0, 0.0) or not math.isfinite(self.active_set_point - process_value):
             return
         gain, error = self._measure(dt, process_value)

@@ -29,6 +29,7 @@ class HydridePhase:
     """One phase of the alloy that takes hydrogen."""
 
     hydride: Hydride
+    """Its formation and release."""
     capacity_wt_percent: float
     """% of the alloy's mass, as hydrogen."""
     uptake_per_s: float

@@ -52,11 +52,17 @@ class MagnetLot:
     """What decides the properties. ``ValueError`` for a value that no magnet has."""
 
     density_g_per_cm3: float
+    """g/cm3, sintered."""
     grain_um: float
+    """um, mean grain after sintering."""
     alignment: float
+    """Without unit: mean cosine of the grains' axes to the field."""
     dysprosium_wt_percent: float
+    """%, Dy of the alloy."""
     terbium_wt_percent: float
+    """%, Tb along the grain boundaries."""
     oxygen_ppm: float
+    """ppm by mass."""
 
     def __post_init__(self) -> None:
         finite("density_g_per_cm3", self.density_g_per_cm3, 1.0, 8.0)
@@ -72,8 +78,11 @@ class MagneticProperties:
     """As a hysteresigraph reads them."""
 
     remanence_t: float
+    """T, Br."""
     coercivity_ka_per_m: float
+    """kA/m, Hcj."""
     energy_kj_per_m3: float
+    """kJ/m3, BHmax."""
 
 
 def magnetic_properties(lot: MagnetLot, temperature_c: float = 20.0, parameters: QualityParameters | None = None) -> MagneticProperties:

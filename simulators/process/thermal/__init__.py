@@ -7,10 +7,11 @@ from simulators.process.thermal.oxalate import OxalateCharge, OxalateParameters
 from simulators.process.thermal.sinter_furnace import QuenchParameters, SinterFurnace, SinterFurnaceInputs
 from simulators.process.thermal.sintering import SinteringParameters, SinteringState
 from simulators.process.thermal.strip_caster import CasterParameters, StripCaster
-from simulators.process.thermal.two_mass import FurnaceParameters, TwoMassFurnace
+from simulators.process.thermal.two_mass import DIFFUSION_FURNACE, FurnaceParameters, TwoMassFurnace
 from simulators.process.thermal.vacuum_chamber import ChamberParameters, VacuumChamber
 
 __all__ = [
+    "DIFFUSION_FURNACE",
     "HARD_PHASE",
     "ND_RICH",
     "Calciner",

@@ -42,13 +42,15 @@ class SinterFurnaceInputs:
     outputs_percent: Sequence[float]
     """%, one a zone."""
     pump_open: bool
+    """Valve between chamber and pump."""
     argon_open: bool = False
     """Argon flows until the quench pressure."""
     blower_on: bool = False
+    """Blows the gas through charge and cooler."""
 
 
 class SinterFurnace:
-    """``magnet_kg`` of the charge are magnets, which hold ``hydrogen_ppm`` by mass as hydride; ``furnace``, ``chamber`` and ``zones`` are its parts."""
+    """``magnet_kg`` of the charge are magnets, which hold ``hydrogen_ppm`` by mass as hydride; ``masses``, ``chamber`` and ``zones`` are its parts."""
 
     def __init__(
         self,
@@ -59,12 +61,12 @@ class SinterFurnace:
         magnet_kg: float = 500.0,
         hydrogen_ppm: float = 800.0,
     ) -> None:
-        self.furnace = TwoMassFurnace(furnace)
+        self.masses = TwoMassFurnace(furnace)
         self.quench = quench or QuenchParameters()
-        self.magnet_kg = finite("magnet_kg", magnet_kg, 1e-3, self.furnace.parameters.charge_mass_kg)
+        self.magnet_kg = finite("magnet_kg", magnet_kg, 1e-3, self.masses.parameters.charge_mass_kg)
         hydride_mol = self.magnet_kg * finite("hydrogen_ppm", hydrogen_ppm, 0.0, 1e5) * 1e-6 / HYDROGEN_KG_PER_MOL
         self.chamber = VacuumChamber(chamber, hydride_mol)
-        self.zones = [SinteringState(sintering) for _ in range(self.furnace.parameters.zones)]
+        self.zones = [SinteringState(sintering) for _ in range(self.masses.parameters.zones)]
         self.oxygen_pickup_kg = 0.0
         """kg of oxygen that the hot charge took from the leak. The gauge does not show it: the leak counts as air in full."""
 
@@ -80,11 +82,11 @@ class SinterFurnace:
     def step(self, dt: float, inputs: SinterFurnaceInputs) -> None:
         count, part = substeps(dt, _LONGEST_SUBSTEP_S)
         for _ in range(count):
-            before = self.furnace.charge_k.copy()
-            self.furnace.step(part, inputs.outputs_percent, self._gas_conductance(inputs.blower_on), self.quench.gas_k)
-            for zone, start, end in zip(self.zones, before, self.furnace.charge_k, strict=True):
+            before = self.masses.charge_k.copy()
+            self.masses.step(part, inputs.outputs_percent, self._gas_conductance(inputs.blower_on), self.quench.gas_k)
+            for zone, start, end in zip(self.zones, before, self.masses.charge_k, strict=True):
                 zone.step(part, start, end)
-            mean = sum(self.furnace.charge_k) / len(self.furnace.charge_k)
+            mean = sum(self.masses.charge_k) / len(self.masses.charge_k)
             air = self.chamber.air_pa_m3
             self.chamber.step(part, mean, inputs.pump_open, self._argon(part, inputs.argon_open))
             if mean > _GETTERING_K:

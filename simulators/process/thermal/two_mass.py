@@ -49,6 +49,13 @@ class FurnaceParameters:
     surroundings_k: float = 300.0
     """K, cooled shell."""
     zones: int = 3
+    """Zones in a row, each with its own heater and its equal share of everything."""
+
+
+DIFFUSION_FURNACE: Final = FurnaceParameters(
+    heater_mass_kg=500.0, charge_mass_kg=330.0, radiating_area_m2=10.0, charge_conductance_w_per_k=6.0, shell_conductance_w_per_k=35.0, power_w=130e3, zones=1
+)
+"""One zone for 250 kg of slices on 80 kg of trays; 40 % hold 900 degC (assumed sizes)."""
 
 
 @dataclass(slots=True)

@@ -39,7 +39,7 @@ def hot_furnace() -> TwoMassFurnace:
 
 def hot_sinter_furnace() -> SinterFurnace:
     furnace = SinterFurnace()
-    furnace.furnace.heater_k, furnace.furnace.charge_k = [800.0] * 3, [800.0] * 3
+    furnace.masses.heater_k, furnace.masses.charge_k = [800.0] * 3, [800.0] * 3
     return furnace
 
 
@@ -65,7 +65,7 @@ CASES = {
         lambda m: (m.hydride_mol, m.hydrogen_pa, m.residual_pa),
     ),
     "sintering": Case(SinteringState, lambda m, dt: m.step(dt, 1330.0, 1330.0), lambda m: (m.relative_density, m.grain_um)),
-    "sinter furnace": Case(hot_sinter_furnace, lambda m, dt: m.step(dt, SINTERING), lambda m: (*m.furnace.charge_k, m.chamber.hydride_mol)),
+    "sinter furnace": Case(hot_sinter_furnace, lambda m, dt: m.step(dt, SINTERING), lambda m: (*m.masses.charge_k, m.chamber.hydride_mol)),
     "oxalate": Case(lambda: OxalateCharge(1050.0), lambda m, dt: m.step(dt, 680.0), lambda m: (m.solid_kg, *m.gas_mol), 0.01),
     "calciner": Case(lambda: Calciner(1050.0), lambda m, dt: m.step(dt, 80.0), lambda m: (m.chamber_k, m.charge_k, m.charge.solid_kg)),
     "electrolysis": Case(ElectrolysisCell, lambda m, dt: m.step(dt, 6000.0, 8.0), lambda m: (m.bath_k, m.oxide_kg, m.metal_kg, m.voltage, m.cf4_ppm), 0.01),

@@ -165,6 +165,12 @@ def test_a_loser_of_a_min_select_follows_the_winner() -> None:
     assert flow.step(1.0, 101.0) < chosen
 
 
+def test_a_controller_in_manual_follows_nobody() -> None:
+    pid = Pid(Tuning(1.0, 30.0), output=40.0)
+    pid.follow(1.0, 20.0, 75.0)
+    assert pid.output == 40.0
+
+
 @pytest.mark.parametrize("change", ["schedule", "tune"])
 def test_a_new_gain_does_not_bump(change: str) -> None:
     pid = automatic(Tuning(2.0, 100.0), schedule=(lambda value: 0.3 if value < 1.5 else 1.0) if change == "schedule" else None)

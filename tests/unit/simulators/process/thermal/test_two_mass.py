@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.process.thermal import FurnaceParameters, TwoMassFurnace
+from simulators.process.thermal import DIFFUSION_FURNACE, FurnaceParameters, TwoMassFurnace
 
 OUTPUTS = st.lists(st.floats(0.0, 100.0), min_size=3, max_size=3)
 
@@ -41,6 +41,11 @@ def test_37_percent_hold_1065_degrees() -> None:
     furnace = heated((37.5,) * 3, 15.0, TwoMassFurnace(start_k=1300.0))
     assert furnace.charge_c == pytest.approx([1065.0] * 3, abs=1.5)
     assert furnace.heater_c == pytest.approx(furnace.charge_c, abs=0.5)
+
+
+def test_40_percent_hold_the_diffusion_furnace_at_900_degrees() -> None:
+    furnace = heated((40.0,), 15.0, TwoMassFurnace(DIFFUSION_FURNACE, start_k=1150.0))
+    assert furnace.charge_c == pytest.approx([900.0], abs=5.0)
 
 
 def test_a_zone_without_its_elements_is_held_up_by_its_neighbours() -> None:
