@@ -125,20 +125,25 @@ class DecrepitationVessel:
     def _exchange(self, dt: float, inflow: float, pumping: float) -> None:
         """Gas of the vessel for ``dt``: ``dn/dt = given - taken n`` with the two phases as sources and sinks, solved exactly."""
         pressure = self.pressure_pa
-        sources, sinks = [], []
-        for phase, absorbed in zip(self.parameters.phases, self.absorbed_mol, strict=True):
-            equilibrium = phase.hydride.equilibrium_pa(self.temperature_k)
-            source = sink = 0.0
+        phases = list(zip(self.parameters.phases, self.absorbed_mol, strict=True))
+        equilibria = [phase.hydride.equilibrium_pa(self.temperature_k) for phase, _ in phases]
+        sources = [
+            min(phase.hydride.release_rate_per_s(self.temperature_k), 0.5 / dt) * absorbed if pressure <= equilibrium else 0.0
+            for (phase, absorbed), equilibrium in zip(phases, equilibria, strict=True)
+        ]
+        given = inflow + sum(sources)
+        # a sink is per mole of gas: against the most that there can be in this step, a phase takes no more than half of what it has free
+        most = self.hydrogen_mol + given * dt
+        sinks = []
+        for (phase, absorbed), equilibrium, source in zip(phases, equilibria, sources, strict=True):
+            free = max(0.0, self._capacity(phase) - absorbed)
             if pressure > equilibrium:
-                free = max(0.0, self._capacity(phase) - absorbed)
                 rate = min(phase.uptake_per_s * math.sqrt(pressure / 1e5) * self.opened**8, 0.5 / dt)
-                sink = rate * free * (1.0 - equilibrium / pressure) / self.hydrogen_mol
-            elif absorbed > 0.0:
-                source = min(phase.hydride.release_rate_per_s(self.temperature_k), 0.5 / dt) * absorbed
-                sink = source * self._pa_per_mol / equilibrium
-            sources.append(source)
-            sinks.append(sink)
-        given, taken = inflow + sum(sources), pumping + sum(sinks)
+                sinks.append(rate * free * (1.0 - equilibrium / pressure) / most)
+            else:
+                back = source * self._pa_per_mol / equilibrium
+                sinks.append(min(back, (source + 0.5 * free / dt) / most) if most > 0.0 else 0.0)
+        taken = pumping + sum(sinks)
         end, mean = advance(self.hydrogen_mol, given, taken, dt)
         for number, phase in enumerate(self.parameters.phases):
             moved = (sinks[number] * mean - sources[number]) * dt

@@ -62,6 +62,18 @@ def test_air_in_the_circuit_shows_in_gas_and_powder() -> None:
     assert mill.oxygen_ppm(mill.d50_um, mill.circuit_oxygen_ppm) > 3.0 * normal
 
 
+def test_a_lot_mixes_what_came_out_before_and_after() -> None:
+    mill = milled(6.0)
+    first_kg, first_ppm = mill.product_kg, mill.powder_oxygen_ppm
+    oxygen_mg = first_kg * first_ppm
+    for _ in range(60):
+        before = mill.product_kg
+        mill.step(10.0, 4800.0, 6.0, 60.0)
+        oxygen_mg += (mill.product_kg - before) * mill.oxygen_ppm(mill.d50_um, mill.circuit_oxygen_ppm)
+    assert mill.powder_oxygen_ppm == pytest.approx(oxygen_mg / mill.product_kg, rel=1e-3)
+    assert first_ppm + 1.0 < mill.powder_oxygen_ppm < mill.oxygen_ppm(mill.d50_um, mill.circuit_oxygen_ppm) - 100.0
+
+
 def test_without_gas_the_powder_stays() -> None:
     mill = milled(1.0)
     held, product = mill.hold_up_kg, mill.product_kg

@@ -71,6 +71,28 @@ def test_a_cell_that_is_not_fed_has_an_anode_effect_and_more_oxide_ends_it() -> 
     assert cell.voltage == pytest.approx(8.66, abs=0.01)
 
 
+def test_an_anode_effect_ends_at_more_oxide_than_it_began_at() -> None:
+    cell = ElectrolysisCell(oxide_fraction=0.0149)
+    cell.step(5.0, 6000.0, 0.0)
+    while cell.oxide_fraction < 0.0165:
+        cell.step(1.0, 6000.0, 40.0)
+    assert cell.has_anode_effect
+    while cell.oxide_fraction < 0.0181:
+        cell.step(1.0, 6000.0, 40.0)
+    cell.step(5.0, 6000.0, 0.0)
+    assert cell.voltage < 9.0
+
+
+def test_carbon_of_the_anode_leaves_as_monoxide() -> None:
+    cell = ElectrolysisCell()
+    for _ in range(360):
+        cell.step(60.0, 6000.0, NORMAL_FEED)
+    # two electrons a molecule, at the current efficiency
+    carbon_mol = 0.78 * 6000.0 * 6.0 * 3600.0 / (2.0 * FARADAY)
+    assert cell.anode_used_kg == pytest.approx(carbon_mol * 12.011e-3, rel=1e-3)
+    assert cell.co_ppm == pytest.approx(122.0, abs=2.0)
+
+
 def test_an_anode_effect_stays_within_15_to_30_volt() -> None:
     for fraction in (0.0, 0.0075, 0.0149):
         cell = ElectrolysisCell(oxide_fraction=fraction)
