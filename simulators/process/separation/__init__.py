@@ -1,7 +1,7 @@
 """Separation of rare earths by ligand-assisted displacement: column, bed, detector, fraction cuts, pump and outlet valve."""
 
 from simulators.process.separation.absorbance import ABSORPTIVITY, VISIBLE, WAVELENGTHS, Detector, DetectorParameters
-from simulators.process.separation.bed import Bed, BedParameters, viscosity
+from simulators.process.separation.bed import Bed, BedParameters, viscosity_pa_s
 from simulators.process.separation.chromatogram import Chromatogram, Pool, run
 from simulators.process.separation.column import NARROW, WIDE, Column, ColumnParameters, Effluent
 from simulators.process.separation.fraction_cuts import CutParameters, CutState, Port, Product, RunningPool, next_cut
@@ -20,7 +20,7 @@ from simulators.process.separation.ions import (
     water,
 )
 from simulators.process.separation.outlet_valve import OutletValve, ValveParameters
-from simulators.process.separation.pump import Pump, PumpParameters, PumpReading, vapour_pressure
+from simulators.process.separation.pump import Pump, PumpParameters, PumpReading, vapour_pressure_bar
 from simulators.process.separation.unmixing import Indication, PurityMeter, Unmixing
 
 __all__ = [
@@ -64,7 +64,7 @@ __all__ = [
     "ligand",
     "next_cut",
     "run",
-    "vapour_pressure",
-    "viscosity",
+    "vapour_pressure_bar",
+    "viscosity_pa_s",
     "water",
 ]

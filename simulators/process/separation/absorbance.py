@@ -5,8 +5,9 @@ from typing import Annotated, Final
 
 import numpy as np
 
-from simulators.process.separation.bounds import STEP, Within, check_parameters
+from simulators.process.bounds import Within, check_parameters
 from simulators.process.separation.ions import MOLES_PER_EQUIVALENT, Array, Ion
+from simulators.process.time_step import check_step
 
 WAVELENGTHS: Final = (575, 444, 910, 402, 735)
 """nm, for Nd, Pr, Dy, Sm and the Cu complex: rows of every array over channels."""
@@ -31,13 +32,13 @@ _DAY: Final = 86_400.0
 class DetectorParameters:
     """A flow-through photometer. Engineering values."""
 
-    path: Annotated[float, Within(0.01, 10.0, "cm")] = 0.5
+    path_cm: Annotated[float, Within(0.01, 10.0, "cm")] = 0.5
     """Of the cell, cm: 0.09 mol/L of Nd reads 0.32 AU."""
-    copper_path: Annotated[float, Within(0.001, 10.0, "cm")] = 0.05
+    copper_path_cm: Annotated[float, Within(0.001, 10.0, "cm")] = 0.05
     """Of the 735 nm cell, cm: in 0.5 cm Cu-EDTA would read 3.8 AU."""
-    noise: Annotated[float, Within(0.0, 0.1, "AU")] = 5e-4
+    noise_au: Annotated[float, Within(0.0, 0.1, "AU")] = 5e-4
     """Standard deviation of one sample, AU."""
-    ceiling: Annotated[float, Within(0.1, 6.0, "AU")] = 3.0
+    ceiling_au: Annotated[float, Within(0.1, 6.0, "AU")] = 3.0
     """Where stray light ends the scale, AU: a reading that stands there says nothing."""
 
     def __post_init__(self) -> None:
@@ -47,37 +48,39 @@ class DetectorParameters:
     @property
     def response(self) -> Array:
         """(5, 5) AU L/mol, wavelengths by visible ions: absorptivity times path."""
-        paths = np.array([self.path] * 4 + [self.copper_path])
+        paths = np.array([self.path_cm] * 4 + [self.copper_path_cm])
         response: Array = ABSORPTIVITY * paths[:, None]
         return response
 
 
 class Detector:
-    """State of one detector: ``baseline`` AU, common to all wavelengths, ``drift`` AU per day, and ``is_lit``. ``rng`` alone decides the noise."""
+    """State of one detector: ``baseline_au``, common to all wavelengths, ``drift_au_per_d`` and ``is_lit``. ``rng`` alone decides the noise."""
 
     def __init__(self, rng: np.random.Generator, parameters: DetectorParameters | None = None, name: str = "detector") -> None:
         self.name = name
-        self.parameters = DetectorParameters() if parameters is None else parameters
-        self.baseline = 0.0
-        self.drift = 0.0
+        self.parameters = parameters or DetectorParameters()
+        self.baseline_au = 0.0
+        self.drift_au_per_d = 0.0
         self.is_lit = True
         self._rng = rng
         self._response = self.parameters.response
         self._zero: Array = np.zeros(len(WAVELENGTHS))
+        self._noise: Array = np.zeros(len(WAVELENGTHS))
 
     def step(self, dt: float, concentration: Array) -> Array:
         """One sample (5,) AU, ``dt`` seconds after the last, of a solution of ``concentration`` (7,) REE equivalents per litre.
 
         Beer-Lambert: A = b sum(absorptivity C) + baseline. Without light every wavelength stands at the ceiling. Raises ValueError.
         """
-        STEP.check(f"detector {self.name}", "dt", dt)
-        self.baseline += self.drift * dt / _DAY
-        ceiling = self.parameters.ceiling
+        check_step(self.name, dt)
+        self.baseline_au += self.drift_au_per_d * dt / _DAY
+        ceiling_au = self.parameters.ceiling_au
         if not self.is_lit:
-            return np.full(len(WAVELENGTHS), ceiling)
+            return np.full(len(WAVELENGTHS), ceiling_au)
         moles = (concentration * MOLES_PER_EQUIVALENT)[_AT]
-        noise = self.parameters.noise * self._rng.standard_normal(len(WAVELENGTHS))
-        return np.minimum(self._response @ moles + self.baseline + noise - self._zero, ceiling)
+        if dt > 0.0:
+            self._noise = self.parameters.noise_au * self._rng.standard_normal(len(WAVELENGTHS))
+        return np.minimum(self._response @ moles + self.baseline_au + self._noise - self._zero, ceiling_au)
 
     def zero(self, reading: Array) -> None:
         """Takes ``reading`` (5,) AU, the mean over a while of clear ligand, for the baseline from now on."""

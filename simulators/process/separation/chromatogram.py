@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from simulators.process.separation.bounds import STEP, Within
+from simulators.process.bounds import Within
 from simulators.process.separation.column import Column
 from simulators.process.separation.ions import MOLAR_MASS, MOLES_PER_EQUIVALENT, OXIDE_MASS, RARE_EARTHS, Array, Ion, Solution
+from simulators.process.time_step import LONGEST_STEP_S
 
 _KILOGRAM: Final = 1000.0
 _PURITY: Final = Within(0.5, 0.99999, "kg/kg")
@@ -21,9 +22,9 @@ _RUN: Final = Within(0.0, 200.0, "h")
 class Pool:
     """A window of the effluent in one tank."""
 
-    start: float
+    start_h: float
     """h since the beginning of the record."""
-    end: float
+    end_h: float
     purity: float
     """Oxide mass of the ions that were asked for over that of all rare earths."""
     recovery: float
@@ -34,17 +35,17 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chromatogram:
-    """Effluent of ``times`` (n,) h, end of each interval; ``amounts`` (7, n) REE equivalents, ``volumes`` (n,) L."""
+    """Effluent of ``times_h`` (n,) h, end of each interval; ``amounts`` (7, n) REE equivalents, ``volumes_l`` (n,) L."""
 
-    times: Array
-    volumes: Array
+    times_h: Array
+    volumes_l: Array
     amounts: Array
 
     @property
-    def oxides(self) -> Array:
+    def oxides_kg(self) -> Array:
         """(5, n) kg of rare-earth oxide, Dy to Pr."""
-        oxides: Array = (self.amounts * OXIDE_MASS[:, None])[RARE_EARTHS] / _KILOGRAM
-        return oxides
+        oxides_kg: Array = (self.amounts * OXIDE_MASS[:, None])[RARE_EARTHS] / _KILOGRAM
+        return oxides_kg
 
     def best_pool(self, ions: tuple[Ion, ...], purity: float) -> Pool | None:
         """The window that keeps most of ``ions`` (one, or what is sold together, as Nd and Pr) at ``purity`` or better; None if no interval is as pure.
@@ -53,9 +54,9 @@ class Chromatogram:
         ligand. Raises ValueError: a purity outside 0.5 to 0.99999, or an ion that is no rare earth.
         """
         _PURITY.check("best_pool", "purity", purity)
-        oxides = self.oxides
-        wanted, all_oxides = oxides[_rows(ions)].sum(axis=0), oxides.sum(axis=0)
-        strength = all_oxides / self.volumes
+        oxides_kg = self.oxides_kg
+        wanted, all_oxides = oxides_kg[_rows(ions)].sum(axis=0), oxides_kg.sum(axis=0)
+        strength = all_oxides / self.volumes_l
         band = np.flatnonzero(strength > _BAND * strength.max(initial=0.0))
         if not len(band):
             return None
@@ -69,15 +70,15 @@ class Chromatogram:
 
     def pool(self, ions: tuple[Ion, ...], first: int, last: int) -> Pool:
         """Intervals ``first`` to, and without, ``last`` in one tank, looked at for ``ions``. Raises ValueError: no interval, or no rare earth in them."""
-        oxides = self.oxides[:, first:last]
-        whole = float(oxides.sum())
+        oxides_kg = self.oxides_kg[:, first:last]
+        whole = float(oxides_kg.sum())
         if not whole > 0.0:
             raise ValueError(f"pool {first}:{last}: holds no rare earth; give intervals in which a band leaves")
         rows = _rows(ions)
-        wanted = float(oxides[rows].sum())
+        wanted = float(oxides_kg[rows].sum())
         copper = float(self.amounts[Ion.CU, first:last].sum() * MOLES_PER_EQUIVALENT[Ion.CU] * MOLAR_MASS[Ion.CU]) / _KILOGRAM
-        start = float(self.times[first - 1]) if first else 0.0
-        return Pool(start, float(self.times[last - 1]), wanted / whole, wanted / float(self.oxides[rows].sum()), copper / whole)
+        start_h = float(self.times_h[first - 1]) if first else 0.0
+        return Pool(start_h, float(self.times_h[last - 1]), wanted / whole, wanted / float(self.oxides_kg[rows].sum()), copper / whole)
 
 
 def _rows(ions: tuple[Ion, ...]) -> list[int]:
@@ -88,14 +89,14 @@ def _rows(ions: tuple[Ion, ...]) -> list[int]:
     return [ion - Ion.DY for ion in ions]
 
 
-def run(column: Column, flow: float, solution: Solution, hours: float) -> Chromatogram:
-    """Feeds ``hours`` of ``solution`` at ``flow`` m3/h, recorded about a parcel at a time. Raises ValueError, as ``Column.step`` does."""
+def run(column: Column, flow_m3_per_h: float, solution: Solution, hours: float) -> Chromatogram:
+    """Feeds ``hours`` of ``solution``, recorded about a parcel at a time. Raises ValueError, as ``Column.step`` does."""
     _RUN.check(f"run of column {column.name}", "hours", hours)
-    parcels = hours * flow * 1000.0 / column.parcel_volume
-    intervals = max(1, math.ceil(hours * 3600.0 / STEP.high), round(parcels))
-    effluents = [column.step(hours * 3600.0 / intervals, flow, solution) for _ in range(intervals)]
+    parcels = hours * flow_m3_per_h * 1000.0 / column.parcel_l
+    intervals = max(1, math.ceil(hours * 3600.0 / LONGEST_STEP_S), round(parcels))
+    effluents = [column.step(hours * 3600.0 / intervals, flow_m3_per_h, solution) for _ in range(intervals)]
     return Chromatogram(
         np.arange(1, intervals + 1, dtype=np.float64) * (hours / intervals),
-        np.array([effluent.volume for effluent in effluents]),
+        np.array([effluent.volume_l for effluent in effluents]),
         np.array([effluent.amounts for effluent in effluents]).T,
     )

@@ -20,9 +20,10 @@ from typing import Annotated, Final
 import numpy as np
 import numpy.typing as npt
 
-from simulators.process.separation.bounds import STEP, Within, check_parameters
+from simulators.process.bounds import Within, check_parameters
 from simulators.process.separation.flash import flash
 from simulators.process.separation.ions import SEPARATION_FACTORS, Array, Chemistry, Ion, Solution
+from simulators.process.time_step import check_step
 
 _LITRES: Final = 1000.0
 """Per m3."""
@@ -38,13 +39,13 @@ _CAPACITY: Final = Within(0.01, 5.0, "mol/L")
 class ColumnParameters:
     """Size and resin of a column. Engineering values unless a source stands there; bores and capacity are the plant's assumptions, no maker's data."""
 
-    bore: Annotated[float, Within(0.01, 5.0, "m")] = 1.524
+    bore_m: Annotated[float, Within(0.01, 5.0, "m")] = 1.524
     """Inner diameter, m. 60 inch; 0.4572 m, 18 inch, in the narrow column."""
-    length: Annotated[float, Within(0.1, 30.0, "m")] = 6.0
+    length_m: Annotated[float, Within(0.1, 30.0, "m")] = 6.0
     """Of the packed bed, m: four sections of 1.5 m."""
-    plate_height: Annotated[float, Within(0.002, 0.2, "m")] = 0.02
+    plate_height_m: Annotated[float, Within(0.002, 0.2, "m")] = 0.02
     """HETP, m. 1 cm well packed, 2 cm normal, 4 cm aged or channelled."""
-    capacity: Annotated[float, _CAPACITY] = 0.60
+    capacity_mol_per_l: Annotated[float, _CAPACITY] = 0.60
     """Of the resin, REE equivalents per litre of bed: 1.8 eq/L, a strong-acid gel resin."""
     total_porosity: Annotated[float, Within(0.2, 0.95, "m3/m3")] = 0.70
     """Solution, between the beads and within them, per bed volume."""
@@ -53,30 +54,32 @@ class ColumnParameters:
         """Raises ValueError: a value out of its range, or a bed of fewer than two plates."""
         check_parameters(self)
         if self.stages < 2:
-            raise ValueError(f"ColumnParameters: length {self.length:g} m holds {self.stages} plates of {self.plate_height:g} m; give a length of at least two")
+            raise ValueError(
+                f"ColumnParameters: length_m is {self.length_m:g} m, {self.stages} plates of {self.plate_height_m:g} m; give a length of at least two"
+            )
 
     @property
     def stages(self) -> int:
-        return round(self.length / self.plate_height)
+        return round(self.length_m / self.plate_height_m)
 
     @property
-    def area(self) -> float:
+    def area_m2(self) -> float:
         """Cross-section, m2."""
-        return math.pi * self.bore**2 / 4.0
+        return math.pi * self.bore_m**2 / 4.0
 
     @property
-    def bed_volume(self) -> float:
+    def bed_volume_l(self) -> float:
         """L."""
-        return self.area * self.length * _LITRES
+        return self.area_m2 * self.length_m * _LITRES
 
-    def band_speed(self, velocity: float, molar: float) -> float:
-        """Speed of a displaced band, m/h, at superficial ``velocity`` m/h and ``molar`` mol/L of ligand: a litre of ligand moves what it can carry."""
-        return velocity * molar / (self.capacity + self.total_porosity * molar)
+    def band_speed_m_per_h(self, velocity_m_per_h: float, molar: float) -> float:
+        """Speed of a displaced band at a superficial velocity and ``molar`` mol/L of ligand: a litre of ligand moves what it can carry."""
+        return velocity_m_per_h * molar / (self.capacity_mol_per_l + self.total_porosity * molar)
 
 
 WIDE: Final = ColumnParameters()
 """Zone A, COL101: 10.9 m3 of bed."""
-NARROW: Final = ColumnParameters(bore=0.4572, length=3.0)
+NARROW: Final = ColumnParameters(bore_m=0.4572, length_m=3.0)
 """Zone B, COL201: the heavy pool is a twentieth of an injection, and in a wide column shorter than its own mixed zone."""
 
 
@@ -84,7 +87,7 @@ NARROW: Final = ColumnParameters(bore=0.4572, length=3.0)
 class Effluent:
     """What left a column in one step."""
 
-    volume: float
+    volume_l: float
     """L."""
     amounts: Array
     """(7,) REE equivalents."""
@@ -92,7 +95,7 @@ class Effluent:
     @property
     def concentration(self) -> Array:
         """(7,) REE equivalents per litre; 0 where nothing flowed."""
-        return self.amounts / self.volume if self.volume > 0.0 else np.zeros(len(Ion))
+        return self.amounts / self.volume_l if self.volume_l > 0.0 else np.zeros(len(Ion))
 
 
 class Column:
@@ -106,7 +109,7 @@ class Column:
     """
 
     def __init__(self, parameters: ColumnParameters = WIDE, name: str = "column", form: Ion = Ion.CU, molar: float = 0.05) -> None:
-        Within(0.0, 2.0, "mol/L").check(f"column {name}", "initial molar", molar)
+        Within(0.0, 2.0, "mol/L").check(name, "molar", molar)
         self.name = name
         self.parameters = parameters
         self._size()
@@ -114,7 +117,7 @@ class Column:
         self.fractions: Array = np.zeros((len(Ion), stages))
         self.fractions[form] = 1.0
         self.dissolved: Array = np.zeros((len(Ion), stages))
-        self.dissolved[form] = self.parcel_volume * molar
+        self.dissolved[form] = self.parcel_l * molar
         self.fed: Array = np.zeros(len(Ion))
         self.left: Array = np.zeros(len(Ion))
         self._chemistry: npt.NDArray[np.intp] = np.full(stages, Chemistry.FREE, np.intp)
@@ -125,20 +128,19 @@ class Column:
         self._going: Array = self.dissolved[:, -1].copy()
         self._initial = self.held()
 
-    def step(self, dt: float, flow: float, solution: Solution) -> Effluent:
-        """``dt`` seconds of ``flow`` m3/h of ``solution``.
+    def step(self, dt: float, flow_m3_per_h: float, solution: Solution) -> Effluent:
+        """``dt`` seconds of ``solution``.
 
         Raises:
-            ValueError: ``dt`` outside 0 to 60 s, or ``flow`` outside 0 to 200 m3/h.
+            ValueError: ``dt`` outside 0 to 60 s, or a flow outside 0 to 200 m3/h.
         """
-        place = f"column {self.name}"
-        STEP.check(place, "dt", dt)
-        _FLOW.check(place, "flow", flow)
-        volume = dt * flow * _LITRES / _SECONDS
+        check_step(self.name, dt)
+        _FLOW.check(self.name, "flow_m3_per_h", flow_m3_per_h)
+        volume_l = dt * flow_m3_per_h * _LITRES / _SECONDS
         amounts = np.zeros(len(Ion))
-        rest = volume
+        rest = volume_l
         while rest > 0.0:
-            room = self.parcel_volume - self._coming_volume
+            room = self.parcel_l - self._coming_volume
             part = min(rest, room)
             leaving = self._going * (part / room)
             amounts += leaving
@@ -151,17 +153,17 @@ class Column:
             if part == room:
                 self._transfer(solution.chemistry)
         self.left += amounts
-        return Effluent(volume, amounts)
+        return Effluent(volume_l, amounts)
 
-    def rebed(self, capacity: float, plate_height: float) -> None:
+    def rebed(self, capacity_mol_per_l: float, plate_height_m: float) -> None:
         """Changes the bed under what it holds: resin of another capacity, plates of another height. What dead resin cannot hold goes into solution.
 
         The total of every ion is kept; stages that were joined or cut come to equilibrium with the next parcel. Raises ValueError.
         """
         old = self.parameters
-        new = ColumnParameters(old.bore, old.length, plate_height, capacity, old.total_porosity)
-        if capacity > old.capacity:
-            raise ValueError(f"column {self.name}: capacity is {capacity:g} mol/L; give at most the {old.capacity:g} mol/L that is left: resin only dies")
+        new = ColumnParameters(old.bore_m, old.length_m, plate_height_m, capacity_mol_per_l, old.total_porosity)
+        # resin only dies
+        Within(0.0, old.capacity_mol_per_l, "mol/L").check(self.name, "capacity_mol_per_l", capacity_mol_per_l)
         if new.stages != old.stages:
             edges = np.linspace(0.0, old.stages, new.stages + 1)
             share = new.stages / old.stages
@@ -169,13 +171,13 @@ class Column:
             self.dissolved = _restaged(self.dissolved, edges)
             middles = np.minimum(((edges[:-1] + edges[1:]) / 2.0).astype(np.intp), old.stages - 1)
             self._chemistry, self._rho = self._chemistry[middles], self._rho[middles]
-        per_stage = self.parcel_volume / old.total_porosity * (old.stages / new.stages)
-        self.dissolved += (old.capacity - capacity) * per_stage * self.fractions
+        per_stage = self.parcel_l / old.total_porosity * (old.stages / new.stages)
+        self.dissolved += (old.capacity_mol_per_l - capacity_mol_per_l) * per_stage * self.fractions
         # a parcel on its way in or out keeps its share of the way
-        share = self._coming_volume / self.parcel_volume
+        share = self._coming_volume / self.parcel_l
         self.parameters = new
         self._size()
-        self._coming_volume = share * self.parcel_volume
+        self._coming_volume = share * self.parcel_l
         self._disturbed = True
 
     def held(self) -> Array:
@@ -189,11 +191,11 @@ class Column:
         return imbalance
 
     def _size(self) -> None:
-        """Sets ``parcel_volume``, L of solution in one stage, and ``resin_amounts``, REE equivalents that its resin holds."""
+        """Sets ``parcel_l``, L of solution in one stage, and ``resin_amounts``, REE equivalents that its resin holds."""
         parameters = self.parameters
-        stage_volume = parameters.bed_volume / parameters.stages
-        self.parcel_volume = stage_volume * parameters.total_porosity
-        self.resin_amounts = stage_volume * parameters.capacity
+        stage_volume = parameters.bed_volume_l / parameters.stages
+        self.parcel_l = stage_volume * parameters.total_porosity
+        self.resin_amounts = stage_volume * parameters.capacity_mol_per_l
 
     def _transfer(self, chemistry: Chemistry) -> None:
         """The full parcel enters, every parcel moves on by one stage, and the last one is on its way out."""
@@ -222,7 +224,7 @@ class Column:
         if self._disturbed:
             self._disturbed = False
             return 0, len(before_chemistry)
-        same = _SAME * self.parcel_volume
+        same = _SAME * self.parcel_l
         difference = self.dissolved - before
         np.abs(difference, out=difference)
         changed = np.flatnonzero((difference.max(axis=0) > same) | (self._chemistry != before_chemistry))

@@ -4,8 +4,8 @@
 |---|---|
 | fault | ``MIXED``, at once; what is on its way to the valve goes there too |
 | no rare earth, before the band | ``RECYCLE`` |
-| no rare earth for ``dwell`` seconds, behind the band | ``unseen`` of the parameters: ``DISPLACER``, or the tank of what the detector cannot see |
-| a product above its start purity for ``dwell`` seconds | that product |
+| no rare earth for ``dwell_s``, behind the band | ``unseen`` of the parameters: ``DISPLACER``, or the tank of what the detector cannot see |
+| a product above its start purity for ``dwell_s`` | that product |
 | a product below its end purity, a pool that falls below its guard, a full tank | ``MIXED`` |
 
 Rules:
@@ -21,9 +21,10 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Annotated, Final
 
-from simulators.process.separation.bounds import STEP, Within, check_parameters
+from simulators.process.bounds import Within, check_parameters
 from simulators.process.separation.ions import Ion
 from simulators.process.separation.unmixing import Indication
+from simulators.process.time_step import check_step
 
 _PURITY: Final = Within(0.5, 1.0, "kg/kg")
 _FLOW: Final = Within(0.0, 200.0, "m3/h")
@@ -48,17 +49,20 @@ class Product:
     """One fraction and its limits, indicated oxide mass of ``ion`` over that of the rare earths seen."""
 
     port: Port
+    """Where it goes: one of the product tanks."""
     ion: Ion
-    start: float
-    end: float
+    """What it is sold as."""
+    start: Annotated[float, _PURITY]
+    """Above which it begins."""
+    end: Annotated[float, Within(0.0, 1.0, "kg/kg")]
+    """Below which it ends; no more than ``start``."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError: a limit that is no purity, or an end above the start."""
-        place = f"product {self.port.name}"
-        _PURITY.check(place, "start purity", self.start)
-        Within(0.0, self.start, "kg/kg").check(place, "end purity", self.end)
+        """Raises ValueError: a limit that is no purity, an end above the start, or a port that is no product tank."""
+        check_parameters(self)
+        Within(0.0, self.start, "kg/kg").check(f"Product {self.port.name}", "end", self.end)
         if self.port in {Port.RECYCLE, Port.MIXED, Port.DISPLACER}:
-            raise ValueError(f"{place}: is no product tank; give HEAVY, SAMARIUM, NEODYMIUM or PRASEODYMIUM")
+            raise ValueError(f"Product: port is {self.port.name}; give HEAVY, SAMARIUM, NEODYMIUM or PRASEODYMIUM")
 
 
 _PRODUCTS: Final = (
@@ -74,15 +78,16 @@ class CutParameters:
     """Limits of the cuts. Engineering values; starts as the plant's recipe has them, ends below so that noise does not chatter."""
 
     products: tuple[Product, ...] = _PRODUCTS
+    """Fractions that have a tank, in the order of their bands."""
     guards: Mapping[Port, float] = field(default_factory=lambda: {Port.NEODYMIUM: 0.996, Port.PRASEODYMIUM: 0.996})
     """Least purity of a running pool, kg/kg: the release limit 0.995 and 0.001. A port without one has none."""
-    dwell: Annotated[float, Within(0.0, 600.0, "s")] = 20.0
+    dwell_s: Annotated[float, Within(0.0, 600.0, "s")] = 20.0
     """Seconds of flow for which a sign must stand."""
-    band: Annotated[float, Within(0.0, 0.5, "")] = 0.02
+    band: Annotated[float, Within(0.0, 0.5)] = 0.02
     """Share of the highest concentration of the run above which the band is there."""
-    least: Annotated[float, Within(0.0, 100.0, "g/L")] = 0.6
-    """g/L of oxide that begin a band when they have stood for ``dwell``, whatever was highest so far: well above the noise, a twenty-fifth of the plateau."""
-    dead_volume: Annotated[float, Within(0.0, 5000.0, "L")] = 120.0
+    least_g_per_l: Annotated[float, Within(0.0, 100.0, "g/L")] = 0.6
+    """g/L of oxide that begin a band when they have stood for ``dwell_s``, whatever was highest so far: well above the noise, a twenty-fifth of the plateau."""
+    dead_volume_l: Annotated[float, Within(0.0, 5000.0, "L")] = 120.0
     """Between detector and valve, L: 47 s at 9.12 m3/h."""
     unseen: Port = Port.DISPLACER
     """Where effluent without visible rare earths goes once the band has begun. The narrow column gives ``HEAVY``: Tb shows no band."""
@@ -91,7 +96,7 @@ class CutParameters:
         """Raises ValueError: a value out of its range."""
         check_parameters(self)
         for port, guard in self.guards.items():
-            _PURITY.check(f"CutParameters of port {port.name}", "guard", guard)
+            _PURITY.check("CutParameters", f"guard of {port.name}", guard)
 
     def product_of(self, port: Port) -> Product | None:
         """The product that ``port`` takes."""
@@ -102,15 +107,15 @@ class CutParameters:
 class RunningPool:
     """What went into one product so far, as indicated."""
 
-    product: float = 0.0
+    product_g: float = 0.0
     """g of oxide."""
-    whole: float = 0.0
+    whole_g: float = 0.0
     has_reached_guard: bool = False
     is_closed: bool = False
 
     @property
     def purity(self) -> float:
-        return self.product / self.whole if self.whole > 0.0 else 0.0
+        return self.product_g / self.whole_g if self.whole_g > 0.0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +125,12 @@ class CutState:
     port: Port = Port.RECYCLE
     demand: Port = Port.RECYCLE
     candidate: Port = Port.RECYCLE
-    candidate_seconds: float = 0.0
-    band_seconds: float = 0.0
+    candidate_s: float = 0.0
+    band_s: float = 0.0
     """For which rare earths have been there without a break."""
-    highest: float = 0.0
+    highest_g_per_l: float = 0.0
     """g/L of oxide in the band; 0 before it has begun."""
-    volume: float = 0.0
+    volume_l: float = 0.0
     """L since the beginning."""
     on_its_way: tuple[tuple[float, Port], ...] = ()
     """(volume at which it arrives, port), oldest first."""
@@ -136,43 +141,45 @@ class CutState:
         return port in self.pools and self.pools[port].purity >= parameters.guards.get(port, 0.0)
 
 
-def next_cut(state: CutState, indication: Indication, dt: float, flow: float, parameters: CutParameters, full: frozenset[Port] = frozenset()) -> CutState:
-    """``dt`` seconds of ``flow`` m3/h that look like ``indication``; ``full`` are the ports whose tanks take no more. Raises ValueError."""
-    STEP.check("fraction cuts", "dt", dt)
-    _FLOW.check("fraction cuts", "flow", flow)
-    litres = dt * flow * _LITRES_PER_SECOND
+def next_cut(
+    state: CutState, indication: Indication, dt: float, flow_m3_per_h: float, parameters: CutParameters, full: frozenset[Port] = frozenset()
+) -> CutState:
+    """``dt`` seconds of flow that look like ``indication``; ``full`` are the ports whose tanks take no more. Raises ValueError."""
+    check_step("fraction cuts", dt)
+    _FLOW.check("fraction cuts", "flow_m3_per_h", flow_m3_per_h)
+    litres = dt * flow_m3_per_h * _LITRES_PER_SECOND
     if indication.is_faulty and dt > 0.0:
-        unsure = replace(state, port=Port.MIXED, demand=Port.MIXED, candidate=Port.MIXED, candidate_seconds=0.0)
-        return replace(unsure, volume=state.volume + litres, on_its_way=())
+        unsure = replace(state, port=Port.MIXED, demand=Port.MIXED, candidate=Port.MIXED, candidate_s=0.0)
+        return replace(unsure, volume_l=state.volume_l + litres, on_its_way=())
     if litres == 0.0:
         return state
-    strength = float(indication.oxide.sum())
-    is_band = strength > max(parameters.band * state.highest, parameters.least)
-    band_seconds = state.band_seconds + dt if is_band else 0.0
-    highest = max(state.highest, strength) if band_seconds >= parameters.dwell else state.highest
+    strength = float(indication.oxide_g_per_l.sum())
+    is_band = strength > max(parameters.band * state.highest_g_per_l, parameters.least_g_per_l)
+    band_s = state.band_s + dt if is_band else 0.0
+    highest_g_per_l = max(state.highest_g_per_l, strength) if band_s >= parameters.dwell_s else state.highest_g_per_l
     sign = _sign(state, indication, parameters, is_band)
-    seconds = state.candidate_seconds + dt if sign is state.candidate else dt
+    seconds = state.candidate_s + dt if sign is state.candidate else dt
     demand = state.demand
-    if sign is Port.MIXED or seconds >= parameters.dwell:
+    if sign is Port.MIXED or seconds >= parameters.dwell_s:
         demand = sign
     elif not _may_stay(demand, indication, parameters, is_band):
         demand = Port.MIXED
     if demand in full:
         demand = Port.MIXED
     pools, demand = _pooled(state.pools, indication, demand, litres, parameters)
-    volume = state.volume + litres
+    volume_l = state.volume_l + litres
     waiting = state.on_its_way
     if demand is not state.demand:
-        waiting = (*waiting, (volume + parameters.dead_volume, demand))
-    arrived = [port for due, port in waiting if due <= volume]
+        waiting = (*waiting, (volume_l + parameters.dead_volume_l, demand))
+    arrived = [port for due, port in waiting if due <= volume_l]
     port = arrived[-1] if arrived else state.port
-    return CutState(port, demand, sign, seconds, band_seconds, highest, volume, waiting[len(arrived) :], pools)
+    return CutState(port, demand, sign, seconds, band_s, highest_g_per_l, volume_l, waiting[len(arrived) :], pools)
 
 
 def _sign(state: CutState, indication: Indication, parameters: CutParameters, is_band: bool) -> Port:
     """The port that this moment speaks for."""
     if not is_band:
-        return parameters.unseen if state.highest > 0.0 else Port.RECYCLE
+        return parameters.unseen if state.highest_g_per_l > 0.0 else Port.RECYCLE
     purity = indication.purity
     for product in parameters.products:
         limit = product.end if product.port is state.demand else product.start
@@ -199,9 +206,9 @@ def _pooled(
     if product is None:
         return pools, demand
     pool = pools.get(demand, RunningPool())
-    amount = pool.product + float(indication.oxide[product.ion]) * litres
-    whole = pool.whole + float(indication.oxide.sum()) * litres
-    is_above = whole > 0.0 and amount / whole >= parameters.guards.get(demand, 0.0)
+    amount = pool.product_g + float(indication.oxide_g_per_l[product.ion]) * litres
+    whole_g = pool.whole_g + float(indication.oxide_g_per_l.sum()) * litres
+    is_above = whole_g > 0.0 and amount / whole_g >= parameters.guards.get(demand, 0.0)
     if pool.has_reached_guard and not is_above:
         return {**pools, demand: replace(pool, is_closed=True)}, Port.MIXED
-    return {**pools, demand: RunningPool(amount, whole, pool.has_reached_guard or is_above)}, demand
+    return {**pools, demand: RunningPool(amount, whole_g, pool.has_reached_guard or is_above)}, demand

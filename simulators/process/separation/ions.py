@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simulators.process.separation.bounds import Within
+from simulators.process.bounds import Within
 
 Array = npt.NDArray[np.float64]
 
 CONCENTRATION: Final = Within(0.0, 2.0, "mol/L")
-SHARE: Final = Within(0.0, 1e9, "(any scale)")
+SHARE: Final = Within(0.0, 1e9)
 
 
 class Ion(IntEnum):

@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from simulators.process.separation.bounds import STEP, Within, check_parameters
+from simulators.process.bounds import Within, check_parameters
+from simulators.process.time_step import check_step
 
-_PORTS: Final = Within(1.0, 7.0, "(port)")
+_PORTS: Final = Within(1.0, 7.0)
 
 
 @dataclass(frozen=True, slots=True)
 class ValveParameters:
     """A rotary valve with pneumatic drive. Engineering values."""
 
-    travel: Annotated[float, Within(0.0, 30.0, "s/port")] = 0.25
+    travel_s_per_port: Annotated[float, Within(0.0, 30.0, "s/port")] = 0.25
     """From one port to the next, s: 1.5 s over all seven."""
-    allowed: Annotated[float, Within(0.1, 60.0, "s")] = 2.0
+    allowed_s: Annotated[float, Within(0.1, 60.0, "s")] = 2.0
     """For which demand and position may disagree, s, before ``is_discrepant``."""
 
     def __post_init__(self) -> None:
@@ -28,7 +29,7 @@ class OutletValve:
     def __init__(self, port: int, parameters: ValveParameters | None = None, name: str = "outlet valve") -> None:
         _PORTS.check(name, "port", port)
         self.name = name
-        self.parameters = ValveParameters() if parameters is None else parameters
+        self.parameters = parameters or ValveParameters()
         self.demand = port
         self.is_stuck = False
         self._place = float(port)
@@ -46,15 +47,15 @@ class OutletValve:
 
     @property
     def is_discrepant(self) -> bool:
-        return self._disagreed > self.parameters.allowed
+        return self._disagreed > self.parameters.allowed_s
 
     def step(self, dt: float, demand: int) -> None:
         """``dt`` seconds under ``demand``. Raises ValueError: a port that there is not, or ``dt`` outside 0 to 60 s."""
-        STEP.check(self.name, "dt", dt)
+        check_step(self.name, dt)
         _PORTS.check(self.name, "demand", demand)
         self.demand = demand
         if not self.is_stuck:
             way = demand - self._place
-            reach = dt / self.parameters.travel if self.parameters.travel > 0.0 else abs(way)
+            reach = dt / self.parameters.travel_s_per_port if self.parameters.travel_s_per_port > 0.0 else abs(way)
             self._place = float(demand) if reach >= abs(way) else self._place + (reach if way > 0 else -reach)
         self._disagreed = 0.0 if self.position == demand else self._disagreed + dt

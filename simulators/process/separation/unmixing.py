@@ -61,7 +61,7 @@ class Unmixing:
 class Indication:
     """What the detector makes of the effluent."""
 
-    oxide: Array
+    oxide_g_per_l: Array
     """(7,) g/L of rare-earth oxide; 0 of Cu, Tb and displacer, which it does not weigh or see."""
     is_faulty: bool
     """A wavelength stands at the ceiling or has lost its baseline: nothing here may be used."""
@@ -69,8 +69,8 @@ class Indication:
     @property
     def purity(self) -> Array:
         """(7,) kg/kg of the oxides seen; 0 where none is."""
-        whole = self.oxide.sum()
-        return self.oxide / whole if whole > 0.0 else np.zeros(len(Ion))
+        whole = self.oxide_g_per_l.sum()
+        return self.oxide_g_per_l / whole if whole > 0.0 else np.zeros(len(Ion))
 
 
 class PurityMeter:
@@ -79,8 +79,8 @@ class PurityMeter:
     def __init__(self, parameters: DetectorParameters | None = None, samples: int = _SAMPLES) -> None:
         if not 1 <= samples <= 10_000:
             raise ValueError(f"purity meter: a mean of {samples} samples; give 1 to 10000")
-        parameters = DetectorParameters() if parameters is None else parameters
-        self._ceiling = parameters.ceiling
+        parameters = parameters or DetectorParameters()
+        self._ceiling = parameters.ceiling_au
         self._unmixing = Unmixing(parameters.response)
         self._recent: Array = np.zeros((samples, len(WAVELENGTHS)))
         self._taken = 0
@@ -96,12 +96,12 @@ class PurityMeter:
         self._recent[self._taken % len(self._recent)] = reading
         self._taken += 1
         mean = self.mean
-        oxide = np.zeros(len(Ion))
+        oxide_g_per_l = np.zeros(len(Ion))
         # a NaN compares false, and is a fault
         is_faulty = not (reading.max() < self._ceiling and mean.min() > _LOST)
         if not is_faulty and self._taken >= len(self._recent):
-            oxide[_AT] = self._unmixing.solve(mean[None, :])[0] * OXIDE_MASS[_AT]
-        return Indication(oxide, is_faulty)
+            oxide_g_per_l[_AT] = self._unmixing.solve(mean[None, :])[0] * OXIDE_MASS[_AT]
+        return Indication(oxide_g_per_l, is_faulty)
 
     def forget(self) -> None:
         """Empties the mean: after a new zero, old readings stand on the old baseline."""

@@ -108,5 +108,5 @@ def test_a_faster_wheel_cuts_finer_and_takes_more_oxygen(speed: float, more: flo
 
 @pytest.mark.parametrize("inputs", [(-1.0, 6.0, 60.0, 0.0), (3900.0, math.nan, 60.0, 0.0), (3900.0, 6.0, -1.0, 0.0), (3900.0, 6.0, 60.0, -0.1)])
 def test_inputs_that_no_mill_has(inputs: tuple[float, float, float, float]) -> None:
-    with pytest.raises(ValueError, match="cannot be"):
+    with pytest.raises(ValueError, match=r" is .*; give 0 to"):
         JetMill().step(1.0, *inputs)

@@ -23,9 +23,9 @@ def feed(masses: Mapping[Ion, float], molar: float = 0.10) -> Solution:
 def load(column: Column, kilograms: float, masses: Mapping[Ion, float]) -> float:
     """Loads ``kilograms`` of oxide; hours that it took."""
     solution = feed(masses)
-    flow = VELOCITY * column.parameters.area
-    hours = kilograms / float((solution.concentration * OXIDE_MASS).sum()) / flow
-    run(column, flow, solution, hours)
+    flow_m3_per_h = VELOCITY * column.parameters.area_m2
+    hours = kilograms / float((solution.concentration * OXIDE_MASS).sum()) / flow_m3_per_h
+    run(column, flow_m3_per_h, solution, hours)
     return hours
 
 
@@ -49,28 +49,28 @@ class Injection:
         share = np.clip(self.late[first][there] / both[there], 1e-12, 1.0 - 1e-12)
         logit = np.log(share / (1.0 - share))
         low, high = np.interp([np.log(theta / (1.0 - theta)), np.log((1.0 - theta) / theta)], logit, self.middles[there])
-        return float(abs(high - low)) / self.column.parameters.plate_height
+        return float(abs(high - low)) / self.column.parameters.plate_height_m
 
     @property
     def middles(self) -> Array:
         """m from the inlet to the middle of every stage."""
-        middles: Array = (np.arange(self.column.parameters.stages, dtype=np.float64) + 0.5) * self.column.parameters.plate_height
+        middles: Array = (np.arange(self.column.parameters.stages, dtype=np.float64) + 0.5) * self.column.parameters.plate_height_m
         return middles
 
 
 @cache
-def injection(plate_height: float, length: float, kilograms: float, moments: tuple[float, float], end: float) -> Injection:
+def injection(plate_height_m: float, length_m: float, kilograms: float, moments: tuple[float, float], end: float) -> Injection:
     """The primary column, once a session for all that look at it; ``moments`` and ``end`` are hours of displacement."""
-    column = Column(ColumnParameters(plate_height=plate_height, length=length))
+    column = Column(ColumnParameters(plate_height_m=plate_height_m, length_m=length_m))
     load(column, kilograms, PRIMARY)
-    flow = VELOCITY * column.parameters.area
-    run(column, flow, ligand(0.09), moments[0])
+    flow_m3_per_h = VELOCITY * column.parameters.area_m2
+    run(column, flow_m3_per_h, ligand(0.09), moments[0])
     early = column.fractions.copy()
-    run(column, flow, ligand(0.09), moments[1] - moments[0])
+    run(column, flow_m3_per_h, ligand(0.09), moments[1] - moments[0])
     late = column.fractions.copy()
-    return Injection(column, early, late, run(column, flow, ligand(0.09), end - moments[1]))
+    return Injection(column, early, late, run(column, flow_m3_per_h, ligand(0.09), end - moments[1]))
 
 
-def whole_run(plate_height: float = 0.02) -> Injection:
+def whole_run(plate_height_m: float = 0.02) -> Injection:
     """The recipe: 276 kg into 6 m, displaced until all of it has left."""
-    return injection(plate_height, 6.0, 276.0, (4.0, 6.9), 9.6)
+    return injection(plate_height_m, 6.0, 276.0, (4.0, 6.9), 9.6)

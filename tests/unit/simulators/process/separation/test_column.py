@@ -9,7 +9,7 @@ from simulators.process.separation import WIDE, Chemistry, Column, ColumnParamet
 from simulators.process.separation.column import Effluent
 from tests.unit.simulators.process.separation.injections import PRIMARY, feed
 
-SMALL = ColumnParameters(bore=0.1, length=0.4, plate_height=0.02)
+SMALL = ColumnParameters(bore_m=0.1, length_m=0.4, plate_height_m=0.02)
 """20 stages of 0.11 L of solution."""
 
 
@@ -35,8 +35,8 @@ def is_sound(column: Column) -> bool:
 @given(st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.0, 0.2), solutions()), min_size=1, max_size=8), st.sampled_from(Ion))
 def test_nothing_is_made_lost_or_negative(steps: list[tuple[float, float, Solution]], form: Ion) -> None:
     column = Column(SMALL, form=form)
-    for dt, flow, solution in steps:
-        effluent = column.step(dt, flow, solution)
+    for dt, flow_m3_per_h, solution in steps:
+        effluent = column.step(dt, flow_m3_per_h, solution)
         assert effluent.amounts.min() >= 0.0
         assert is_sound(column)
 
@@ -49,16 +49,16 @@ def test_a_step_in_parts_is_the_same_step(parts: int, solution: Solution) -> Non
     pieces = [cut.step(60.0 / parts, 0.05, solution) for _ in range(parts)]
     np.testing.assert_allclose(sum(piece.amounts for piece in pieces), once.amounts, atol=1e-9)
     np.testing.assert_allclose(cut.held(), whole.held(), atol=1e-9)
-    assert sum(piece.volume for piece in pieces) == pytest.approx(once.volume)
+    assert sum(piece.volume_l for piece in pieces) == pytest.approx(once.volume_l)
 
 
-@pytest.mark.parametrize(("dt", "flow"), [(0.0, 9.12), (60.0, 0.0)])
-def test_no_time_and_no_flow_change_nothing(dt: float, flow: float) -> None:
+@pytest.mark.parametrize(("dt", "flow_m3_per_h"), [(0.0, 9.12), (60.0, 0.0)])
+def test_no_time_and_no_flow_change_nothing(dt: float, flow_m3_per_h: float) -> None:
     column = Column(SMALL)
     run(column, 0.05, feed(PRIMARY), 0.05)
     before = (column.fractions.copy(), column.dissolved.copy(), column.fed.copy(), column.left.copy(), column.held())
-    effluent = column.step(dt, flow, ligand(0.09))
-    assert effluent.volume == 0.0
+    effluent = column.step(dt, flow_m3_per_h, ligand(0.09))
+    assert effluent.volume_l == 0.0
     assert not effluent.amounts.any()
     assert not effluent.concentration.any()
     for was, now in zip(before, (column.fractions, column.dissolved, column.fed, column.left, column.held()), strict=True):
@@ -68,24 +68,24 @@ def test_no_time_and_no_flow_change_nothing(dt: float, flow: float) -> None:
 @pytest.mark.parametrize("dt", [-1.0, float("nan"), float("inf"), 86_400.0])
 def test_a_nonsense_step_is_refused_by_name_place_and_mend(dt: float) -> None:
     column = Column(SMALL, name="COL101")
-    with pytest.raises(ValueError, match=r"column COL101: dt is .* s; give 0 to 60 s"):
+    with pytest.raises(ValueError, match=r"COL101: dt is .* s; give 0 to 60 s"):
         column.step(dt, 0.05, water())
     assert is_sound(column)
 
 
-@pytest.mark.parametrize("flow", [-0.1, float("nan"), 1e6])
-def test_a_nonsense_flow_is_refused(flow: float) -> None:
-    with pytest.raises(ValueError, match=r"column COL101: flow is .* m3/h; give 0 to 200 m3/h"):
-        Column(SMALL, name="COL101").step(1.0, flow, water())
+@pytest.mark.parametrize("flow_m3_per_h", [-0.1, float("nan"), 1e6])
+def test_a_nonsense_flow_is_refused(flow_m3_per_h: float) -> None:
+    with pytest.raises(ValueError, match=r"COL101: flow_m3_per_h is .* m3/h; give 0 to 200 m3/h"):
+        Column(SMALL, name="COL101").step(1.0, flow_m3_per_h, water())
 
 
 @pytest.mark.parametrize(
     ("field", "value", "mend"),
     [
-        ("bore", -1.0, "give 0.01 to 5 m"),
-        ("length", float("nan"), "give 0.1 to 30 m"),
-        ("plate_height", 0.0, "give 0.002 to 0.2 m"),
-        ("capacity", 60.0, "give 0.01 to 5 mol/L"),
+        ("bore_m", -1.0, "give 0.01 to 5 m"),
+        ("length_m", float("nan"), "give 0.1 to 30 m"),
+        ("plate_height_m", 0.0, "give 0.002 to 0.2 m"),
+        ("capacity_mol_per_l", 60.0, "give 0.01 to 5 mol/L"),
         ("total_porosity", 1.5, "give 0.2 to 0.95 m3/m3"),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_nonsense_parameter_is_refused(field: str, value: float, mend: str) ->
 
 def test_a_bed_of_one_plate_is_refused() -> None:
     with pytest.raises(ValueError, match="give a length of at least two"):
-        ColumnParameters(length=0.2, plate_height=0.2)
+        ColumnParameters(length_m=0.2, plate_height_m=0.2)
 
 
 def test_the_same_feed_is_the_same_history() -> None:
@@ -126,30 +126,30 @@ def test_rinse_carries_the_solution_out_and_leaves_the_resin() -> None:
     column = Column(SMALL, molar=0.05)
     before = column.fractions.copy()
     effluent = run(column, 0.05, water(), 0.1)
-    assert effluent.amounts[Ion.CU].sum() == pytest.approx(0.05 * 21 * column.parcel_volume, rel=1e-9), "20 stages, and one parcel on its way out"
+    assert effluent.amounts[Ion.CU].sum() == pytest.approx(0.05 * 21 * column.parcel_l, rel=1e-9), "20 stages, and one parcel on its way out"
     np.testing.assert_allclose(column.fractions, before, atol=1e-9)
 
 
 def test_overload_breaks_through_during_loading() -> None:
     """The bed holds its capacity, and no more: rare earths leave when it is full of them."""
     column = Column(SMALL)
-    flow = 0.05
-    hours = SMALL.bed_volume * SMALL.capacity / 0.1 / (flow * 1000.0)
-    before = run(column, flow, feed(PRIMARY), 0.9 * hours).amounts[Ion.DY : Ion.DISPLACER].sum()
-    after = run(column, flow, feed(PRIMARY), 0.4 * hours).amounts[Ion.DY : Ion.DISPLACER].sum()
+    flow_m3_per_h = 0.05
+    hours = SMALL.bed_volume_l * SMALL.capacity_mol_per_l / 0.1 / (flow_m3_per_h * 1000.0)
+    before = run(column, flow_m3_per_h, feed(PRIMARY), 0.9 * hours).amounts[Ion.DY : Ion.DISPLACER].sum()
+    after = run(column, flow_m3_per_h, feed(PRIMARY), 0.4 * hours).amounts[Ion.DY : Ion.DISPLACER].sum()
     assert before < 1e-3 * column.fed.sum()
     assert after > 0.05 * column.fed.sum()
 
 
-@pytest.mark.parametrize(("capacity", "plate_height"), [(0.6, 0.04), (0.6, 0.01), (0.6, 0.015), (0.45, 0.02), (0.5, 0.04)])
-def test_a_bed_changes_under_what_it_holds(capacity: float, plate_height: float) -> None:
-    column = Column(ColumnParameters(bore=0.1, length=0.6))
+@pytest.mark.parametrize(("capacity_mol_per_l", "plate_height_m"), [(0.6, 0.04), (0.6, 0.01), (0.6, 0.015), (0.45, 0.02), (0.5, 0.04)])
+def test_a_bed_changes_under_what_it_holds(capacity_mol_per_l: float, plate_height_m: float) -> None:
+    column = Column(ColumnParameters(bore_m=0.1, length_m=0.6))
     run(column, 0.05, feed(PRIMARY), 0.1)
     run(column, 0.05, ligand(0.09), 0.1)
     held = column.held()
-    column.rebed(capacity, plate_height)
+    column.rebed(capacity_mol_per_l, plate_height_m)
     np.testing.assert_allclose(column.held(), held, atol=1e-12)
-    assert column.fractions.shape == (len(Ion), round(0.6 / plate_height))
+    assert column.fractions.shape == (len(Ion), round(0.6 / plate_height_m))
     assert is_sound(column)
     run(column, 0.05, ligand(0.09), 0.5)
     assert is_sound(column)
@@ -157,7 +157,7 @@ def test_a_bed_changes_under_what_it_holds(capacity: float, plate_height: float)
 
 def test_resin_does_not_grow_back() -> None:
     column = Column(SMALL, name="COL101")
-    with pytest.raises(ValueError, match=r"column COL101: capacity is 0\.7 mol/L; give at most the 0\.6"):
+    with pytest.raises(ValueError, match=r"COL101: capacity_mol_per_l is 0\.7 mol/L; give 0 to 0\.6 mol/L"):
         column.rebed(0.7, 0.02)
     assert is_sound(column)
 
@@ -165,11 +165,11 @@ def test_resin_does_not_grow_back() -> None:
 def test_a_parcel_keeps_the_chemistry_it_came_with() -> None:
     """Ahead of the ligand, rare earths move at the speed of loading: none of them is parted from another there."""
     column = Column(WIDE)
-    flow = 5.0 * WIDE.area
-    run(column, flow, feed(PRIMARY), 1.0)
-    run(column, flow, ligand(0.09), 0.05)
+    flow_m3_per_h = 5.0 * WIDE.area_m2
+    run(column, flow_m3_per_h, feed(PRIMARY), 1.0)
+    run(column, flow_m3_per_h, ligand(0.09), 0.05)
     shares = column.fractions[Ion.DY : Ion.DISPLACER]
-    reached = round(5.0 * 0.05 / WIDE.total_porosity / WIDE.plate_height) + 2
+    reached = round(5.0 * 0.05 / WIDE.total_porosity / WIDE.plate_height_m) + 2
     loaded = shares[:, reached:][:, shares[:, reached:].sum(axis=0) > 0.5]
     assert loaded.shape[1] > 5
     fed = feed(PRIMARY).concentration[Ion.DY : Ion.DISPLACER]

@@ -10,7 +10,7 @@ ALPHA = float(SEPARATION_FACTORS[Chemistry.LIGAND, Ion.ND] / SEPARATION_FACTORS[
 
 
 @pytest.mark.parametrize(
-    ("plate_height", "length", "kilograms", "moments", "end"),
+    ("plate_height_m", "length_m", "kilograms", "moments", "end"),
     [
         (0.01, 6.0, 276.0, (4.0, 6.9), 9.6),
         (0.02, 6.0, 276.0, (4.0, 6.9), 9.6),
@@ -19,13 +19,13 @@ ALPHA = float(SEPARATION_FACTORS[Chemistry.LIGAND, Ion.ND] / SEPARATION_FACTORS[
     ],
 )
 def test_the_mixed_zone_is_as_long_as_the_constant_pattern_says(
-    plate_height: float, length: float, kilograms: float, moments: tuple[float, float], end: float
+    plate_height_m: float, length_m: float, kilograms: float, moments: tuple[float, float], end: float
 ) -> None:
     """Constant pattern, linear driving force, HTU = H / 2: (H / 2) (a + 1) / (a - 1) ln((1 - theta) / theta), 11.2 plates whatever H and L."""
     theta = 0.005
     plates = 0.5 * (ALPHA + 1.0) / (ALPHA - 1.0) * np.log((1.0 - theta) / theta)
     assert plates == pytest.approx(11.16, abs=0.01)
-    assert injection(plate_height, length, kilograms, moments, end).mixed_zone(Ion.ND, Ion.PR, theta) == pytest.approx(plates, rel=0.05)
+    assert injection(plate_height_m, length_m, kilograms, moments, end).mixed_zone(Ion.ND, Ion.PR, theta) == pytest.approx(plates, rel=0.05)
 
 
 def speed(found: Injection, hours: float) -> float:
@@ -33,25 +33,25 @@ def speed(found: Injection, hours: float) -> float:
 
 
 def test_the_band_moves_at_what_a_litre_of_ligand_carries() -> None:
-    assert WIDE.band_speed(VELOCITY, 0.09) == pytest.approx(0.679, abs=0.001)
+    assert WIDE.band_speed_m_per_h(VELOCITY, 0.09) == pytest.approx(0.679, abs=0.001)
     assert speed(whole_run(), 2.9) == pytest.approx(0.679, rel=0.02)
 
 
 def test_twice_the_ligand_moves_the_band_nearly_twice_as_fast() -> None:
     speeds = []
     for molar, hours in ((0.09, 1.2), (0.18, 0.6)):
-        column = Column(ColumnParameters(length=3.0))
+        column = Column(ColumnParameters(length_m=3.0))
         load(column, 60.0, HEAVY_POOL)
-        flow = VELOCITY * column.parameters.area
-        run(column, flow, ligand(molar), 0.6)
-        found = Injection(column, column.fractions.copy(), column.fractions, run(column, flow, ligand(molar), hours))
+        flow_m3_per_h = VELOCITY * column.parameters.area_m2
+        run(column, flow_m3_per_h, ligand(molar), 0.6)
+        found = Injection(column, column.fractions.copy(), column.fractions, run(column, flow_m3_per_h, ligand(molar), hours))
         speeds.append(speed(found, hours))
-        assert speeds[-1] == pytest.approx(WIDE.band_speed(VELOCITY, molar), rel=0.02)
+        assert speeds[-1] == pytest.approx(WIDE.band_speed_m_per_h(VELOCITY, molar), rel=0.02)
     assert 1.75 < speeds[1] / speeds[0] < 2.0
 
 
 @pytest.mark.parametrize(
-    ("plate_height", "length", "kilograms", "moments", "end", "neodymium", "praseodymium"),
+    ("plate_height_m", "length_m", "kilograms", "moments", "end", "neodymium", "praseodymium"),
     [
         (0.01, 6.0, 276.0, (4.0, 6.9), 9.6, 98.1, 93.3),
         (0.02, 6.0, 276.0, (4.0, 6.9), 9.6, 96.0, 81.6),
@@ -62,10 +62,10 @@ def test_twice_the_ligand_moves_the_band_nearly_twice_as_fast() -> None:
     ],
 )
 def test_single_pass_yields_at_99_5_percent(
-    plate_height: float, length: float, kilograms: float, moments: tuple[float, float], end: float, neodymium: float, praseodymium: float
+    plate_height_m: float, length_m: float, kilograms: float, moments: tuple[float, float], end: float, neodymium: float, praseodymium: float
 ) -> None:
     """Within one point of a percent: the best of all windows here, a window between two purities in the design's figures."""
-    effluent = injection(plate_height, length, kilograms, moments, end).effluent
+    effluent = injection(plate_height_m, length_m, kilograms, moments, end).effluent
     for ion, recovery in ((Ion.ND, neodymium), (Ion.PR, praseodymium)):
         pool = effluent.best_pool((ion,), 0.995)
         assert pool is not None
@@ -73,10 +73,10 @@ def test_single_pass_yields_at_99_5_percent(
         assert 100.0 * pool.recovery == pytest.approx(recovery, abs=1.0)
 
 
-@pytest.mark.parametrize(("plate_height", "yield_design"), [(0.01, 99.98), (0.02, 99.91), (0.04, 99.76)])
-def test_neodymium_and_praseodymium_together_are_nearly_all_recovered(plate_height: float, yield_design: float) -> None:
-    moments = (4.0, 6.5 if plate_height == 0.04 else 6.9)
-    pool = injection(plate_height, 6.0, 276.0, moments, 9.6).effluent.best_pool((Ion.ND, Ion.PR), 0.997)
+@pytest.mark.parametrize(("plate_height_m", "yield_design"), [(0.01, 99.98), (0.02, 99.91), (0.04, 99.76)])
+def test_neodymium_and_praseodymium_together_are_nearly_all_recovered(plate_height_m: float, yield_design: float) -> None:
+    moments = (4.0, 6.5 if plate_height_m == 0.04 else 6.9)
+    pool = injection(plate_height_m, 6.0, 276.0, moments, 9.6).effluent.best_pool((Ion.ND, Ion.PR), 0.997)
     assert pool is not None
     assert 100.0 * pool.recovery == pytest.approx(yield_design, abs=0.1)
 
@@ -85,14 +85,14 @@ def test_samarium_has_to_be_cut_from_the_pool_of_both() -> None:
     """2 kg of Sm in the day's leachate. It leaves between Tb and Nd: what begins behind it is pure, what begins before it is not."""
     column = Column(WIDE)
     load(column, 276.0, {**PRIMARY, Ion.SM: 2.0})
-    flow = VELOCITY * WIDE.area
-    run(column, flow, ligand(0.09), 6.6)
-    effluent = run(column, flow, ligand(0.09), 2.4)
-    oxides = effluent.oxides
-    heavy = oxides[:2].sum(axis=0)
-    uncut = next(first for first in range(len(effluent.times)) if heavy[first:].sum() < 0.003 * oxides[:, first:].sum())
+    flow_m3_per_h = VELOCITY * WIDE.area_m2
+    run(column, flow_m3_per_h, ligand(0.09), 6.6)
+    effluent = run(column, flow_m3_per_h, ligand(0.09), 2.4)
+    oxides_kg = effluent.oxides_kg
+    heavy = oxides_kg[:2].sum(axis=0)
+    uncut = next(first for first in range(len(effluent.times_h)) if heavy[first:].sum() < 0.003 * oxides_kg[:, first:].sum())
     both = (Ion.ND, Ion.PR)
-    assert 100.0 * effluent.pool(both, uncut, len(effluent.times)).purity == pytest.approx(99.39, abs=0.05)
+    assert 100.0 * effluent.pool(both, uncut, len(effluent.times_h)).purity == pytest.approx(99.39, abs=0.05)
     best = effluent.best_pool(both, 0.997)
     assert best is not None
     assert best.recovery > 0.995
@@ -145,7 +145,7 @@ def test_the_narrow_column_parts_dysprosium_from_terbium(
 
 
 def test_in_a_wide_column_the_heavy_pool_is_shorter_than_its_mixed_zone() -> None:
-    effluent = heavy_pool(ColumnParameters(length=3.0), 13.4)
+    effluent = heavy_pool(ColumnParameters(length_m=3.0), 13.4)
     dysprosium = effluent.best_pool((Ion.DY,), 0.995)
     assert dysprosium is None or dysprosium.recovery < 0.05
     assert effluent.best_pool((Ion.TB,), 0.995) is None
@@ -154,21 +154,21 @@ def test_in_a_wide_column_the_heavy_pool_is_shorter_than_its_mixed_zone() -> Non
 def heavy_pool(parameters: ColumnParameters, kilograms: float) -> Chromatogram:
     column = Column(parameters)
     load(column, kilograms, HEAVY_POOL)
-    return run(column, VELOCITY * parameters.area, ligand(0.09), 9.0 * parameters.length / 6.0)
+    return run(column, VELOCITY * parameters.area_m2, ligand(0.09), 9.0 * parameters.length_m / 6.0)
 
 
 def test_presaturation_ends_when_resin_and_hold_up_are_full() -> None:
     """The front is sharp: Cu comes when what the bed can take has been fed, 3.1 h for the resin and 0.8 h for the solution between the beads."""
     column = Column(WIDE, form=Ion.DISPLACER)
-    flow = VELOCITY * WIDE.area
-    effluent = run(column, flow, copper(0.35), 4.3)
-    strength = effluent.amounts[Ion.CU] / effluent.volumes
+    flow_m3_per_h = VELOCITY * WIDE.area_m2
+    effluent = run(column, flow_m3_per_h, copper(0.35), 4.3)
+    strength = effluent.amounts[Ion.CU] / effluent.volumes_l
     fed = copper(0.35).concentration[Ion.CU]
-    expected = WIDE.bed_volume * (WIDE.capacity + WIDE.total_porosity * fed) / fed / (flow * 1000.0)
-    assert float(effluent.times[np.argmax(strength > 0.5 * fed)]) == pytest.approx(expected, rel=0.02)
+    expected = WIDE.bed_volume_l * (WIDE.capacity_mol_per_l + WIDE.total_porosity * fed) / fed / (flow_m3_per_h * 1000.0)
+    assert float(effluent.times_h[np.argmax(strength > 0.5 * fed)]) == pytest.approx(expected, rel=0.02)
     assert strength[-1] == pytest.approx(fed, rel=1e-3)
     assert column.fractions[Ion.CU].min() > 0.999
-    run(column, flow, water(), 0.9)
+    run(column, flow_m3_per_h, water(), 0.9)
     assert column.dissolved.sum() == pytest.approx(0.0, abs=1e-6)
     assert column.fractions[Ion.CU].min() > 0.999, "water takes nothing from the resin"
     assert np.abs(column.imbalance()).max() < 1e-8

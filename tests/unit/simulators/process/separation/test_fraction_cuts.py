@@ -11,16 +11,16 @@ from simulators.process.separation import CutParameters, CutState, Indication, I
 
 FLOW = 9.12
 PARAMETERS = CutParameters()
-AT_ONCE = CutParameters(dead_volume=0.0)
+AT_ONCE = CutParameters(dead_volume_l=0.0)
 NOTHING = Indication(np.zeros(len(Ion)), is_faulty=False)
 FAULT = Indication(np.zeros(len(Ion)), is_faulty=True)
 
 
 def showing(neodymium: float, strength: float = 15.0) -> Indication:
     """Nd and Pr of ``strength`` g/L, so much of it Nd."""
-    oxide = np.zeros(len(Ion))
-    oxide[Ion.ND], oxide[Ion.PR] = neodymium * strength, (1.0 - neodymium) * strength
-    return Indication(oxide, is_faulty=False)
+    oxide_g_per_l = np.zeros(len(Ion))
+    oxide_g_per_l[Ion.ND], oxide_g_per_l[Ion.PR] = neodymium * strength, (1.0 - neodymium) * strength
+    return Indication(oxide_g_per_l, is_faulty=False)
 
 
 def after(
@@ -71,7 +71,7 @@ def test_one_product_never_gets_the_next_one() -> None:
 def test_the_valve_follows_one_dead_volume_later() -> None:
     state = after(CutState(), 30, showing(0.999), PARAMETERS)
     assert (state.demand, state.port) == (Port.NEODYMIUM, Port.RECYCLE)
-    seconds = PARAMETERS.dead_volume / (FLOW * 1000.0 / 3600.0)
+    seconds = PARAMETERS.dead_volume_l / (FLOW * 1000.0 / 3600.0)
     assert seconds == pytest.approx(47.0, abs=0.5)
     state = after(CutState(), 19, showing(0.999), PARAMETERS)
     ports = [after(state, further, showing(0.999), PARAMETERS).port for further in (47, 49)]
@@ -85,11 +85,11 @@ def test_a_stopped_flow_stops_everything() -> None:
     assert next_cut(state, FAULT, 0.0, FLOW, AT_ONCE) == state, "nor does anything happen in no time"
 
 
-@pytest.mark.parametrize("flow", [FLOW, 0.0])
-def test_a_fault_is_never_a_product(flow: float) -> None:
+@pytest.mark.parametrize("flow_m3_per_h", [FLOW, 0.0])
+def test_a_fault_is_never_a_product(flow_m3_per_h: float) -> None:
     state = after(CutState(), 120, showing(0.999), PARAMETERS)
     assert state.port is Port.NEODYMIUM
-    state = next_cut(state, FAULT, 1.0, flow, PARAMETERS)
+    state = next_cut(state, FAULT, 1.0, flow_m3_per_h, PARAMETERS)
     assert (state.port, state.demand, state.on_its_way) == (Port.MIXED, Port.MIXED, ())
     pooled = state.pools[Port.NEODYMIUM]
     state = after(state, 60, FAULT, PARAMETERS)
@@ -128,7 +128,7 @@ def test_a_full_tank_takes_no_more_and_its_pool_counts_no_more() -> None:
 
 def test_what_the_detector_cannot_see_goes_where_the_column_says() -> None:
     """The narrow column: Dy, then Tb that shows no band, then Nd."""
-    narrow = CutParameters(dead_volume=0.0, unseen=Port.HEAVY)
+    narrow = CutParameters(dead_volume_l=0.0, unseen=Port.HEAVY)
     dysprosium = np.zeros(len(Ion))
     dysprosium[Ion.DY] = 16.0
     state = after(CutState(), 60, Indication(dysprosium, is_faulty=False), narrow)
@@ -142,7 +142,7 @@ def test_longer_steps_cut_at_the_same_volume() -> None:
     for dt in (0.5, 2.0, 5.0, 10.0):
         state = after(CutState(), 20, showing(0.999), dt=dt)
         assert state.demand is Port.NEODYMIUM
-        assert state.volume == pytest.approx(20 * FLOW / 3.6)
+        assert state.volume_l == pytest.approx(20 * FLOW / 3.6)
 
 
 @settings(max_examples=50, deadline=None)
@@ -156,19 +156,19 @@ def test_a_product_port_only_ever_gets_its_product(moments: list[tuple[float, fl
             assert not is_faulty
             assert indication.purity[Ion.ND] >= 0.985
         for pool in state.pools.values():
-            assert 0.0 <= pool.product <= pool.whole
+            assert 0.0 <= pool.product_g <= pool.whole_g
 
 
 def test_nonsense_is_refused() -> None:
     with pytest.raises(ValueError, match=r"fraction cuts: dt is -1 s; give 0 to 60 s"):
         next_cut(CutState(), NOTHING, -1.0, FLOW, PARAMETERS)
-    with pytest.raises(ValueError, match=r"fraction cuts: flow is nan m3/h"):
+    with pytest.raises(ValueError, match=r"fraction cuts: flow_m3_per_h is nan m3/h"):
         next_cut(CutState(), NOTHING, 1.0, float("nan"), PARAMETERS)
-    with pytest.raises(ValueError, match=r"product NEODYMIUM: end purity is 0\.99 kg/kg; give 0 to 0\.98 kg/kg"):
+    with pytest.raises(ValueError, match=r"Product NEODYMIUM: end is 0\.99 kg/kg; give 0 to 0\.98 kg/kg"):
         Product(Port.NEODYMIUM, Ion.ND, 0.98, 0.99)
-    with pytest.raises(ValueError, match="product MIXED: is no product tank"):
+    with pytest.raises(ValueError, match="Product: port is MIXED; give HEAVY"):
         Product(Port.MIXED, Ion.ND, 0.99, 0.98)
-    with pytest.raises(ValueError, match=r"CutParameters: dwell is -1 s; give 0 to 600 s"):
-        CutParameters(dwell=-1.0)
-    with pytest.raises(ValueError, match=r"CutParameters of port NEODYMIUM: guard is 99\.6 kg/kg; give 0\.5 to 1"):
+    with pytest.raises(ValueError, match=r"CutParameters: dwell_s is -1 s; give 0 to 600 s"):
+        CutParameters(dwell_s=-1.0)
+    with pytest.raises(ValueError, match=r"CutParameters: guard of NEODYMIUM is 99\.6 kg/kg; give 0\.5 to 1"):
         CutParameters(guards={Port.NEODYMIUM: 99.6})

@@ -47,7 +47,7 @@ def test_nonsense_is_refused() -> None:
         leachate(-0.1, {Ion.ND: 1.0})
     with pytest.raises(ValueError, match=r"Solution: concentration of CU is nan mol/L"):
         copper(float("nan"))
-    with pytest.raises(ValueError, match=r"leachate: share of PR is -1 \(any scale\); give 0 to 1e\+09"):
+    with pytest.raises(ValueError, match=r"leachate: share of PR is -1; give 0 to 1e\+09"):
         leachate(0.1, {Ion.ND: 2.0, Ion.PR: -1.0})
     with pytest.raises(ValueError, match="give at least one rare earth a share above 0"):
         leachate(0.1, {})

@@ -37,16 +37,16 @@ def test_a_stuck_valve_is_discrepant_after_two_seconds() -> None:
 
 
 def test_a_step_of_0_changes_nothing() -> None:
-    valve = OutletValve(1, ValveParameters(travel=1.0))
+    valve = OutletValve(1, ValveParameters(travel_s_per_port=1.0))
     valve.step(0.5, 3)
     valve.step(0.0, 3)
     assert (valve.port, valve.position) == (2, 0)
 
 
 def test_nonsense_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"COL101\.ZC101: demand is 8 \(port\); give 1 to 7"):
+    with pytest.raises(ValueError, match=r"COL101\.ZC101: demand is 8; give 1 to 7"):
         OutletValve(1, name="COL101.ZC101").step(0.1, 8)
     with pytest.raises(ValueError, match=r"dt is -1 s; give 0 to 60 s"):
         OutletValve(1).step(-1.0, 1)
-    with pytest.raises(ValueError, match=r"outlet valve: port is 0 \(port\); give 1 to 7"):
+    with pytest.raises(ValueError, match=r"outlet valve: port is 0; give 1 to 7"):
         OutletValve(0)

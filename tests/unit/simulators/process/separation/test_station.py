@@ -27,8 +27,8 @@ from simulators.process.separation.ions import Array
 from tests.unit.simulators.process.separation.injections import PRIMARY, VELOCITY, load
 
 DT = 2.0
-BED = ColumnParameters(length=3.0)
-FLOW = VELOCITY * BED.area
+BED = ColumnParameters(length_m=3.0)
+FLOW = VELOCITY * BED.area_m2
 CUTS = CutParameters()
 LIGAND = ligand(0.09)
 
@@ -65,11 +65,11 @@ class Station:
             self.cuts = next_cut(self.cuts, indication, DT, FLOW, CUTS)
             self.valve.step(DT, self.cuts.port)
             self.was_discrepant |= self.valve.is_discrepant
-            self._line.append((effluent.volume, effluent.amounts))
-            self._in_line += effluent.volume
-            while self._in_line > CUTS.dead_volume:
-                volume, amounts = self._line.popleft()
-                self._in_line -= volume
+            self._line.append((effluent.volume_l, effluent.amounts))
+            self._in_line += effluent.volume_l
+            while self._in_line > CUTS.dead_volume_l:
+                volume_l, amounts = self._line.popleft()
+                self._in_line -= volume_l
                 self.tanks[Port(self.valve.port)][:] += amounts
 
     def oxide(self, port: Port) -> Array:
@@ -110,15 +110,15 @@ def test_a_dead_lamp_costs_yield_and_no_purity() -> None:
     taken: list[float] = []
 
     def dark_for_two_cubic_metres(station: Station) -> None:
-        station.detector.is_lit = not 3000.0 < station.cuts.volume < 5000.0
+        station.detector.is_lit = not 3000.0 < station.cuts.volume_l < 5000.0
         taken.append(float(station.oxide(Port.NEODYMIUM).sum()))
 
     station.go(0.8, dark_for_two_cubic_metres)
     standing = np.diff(taken) == 0.0
-    volumes = np.arange(1, len(taken)) * DT * FLOW / 3.6
-    assert standing[(volumes > 3010.0) & (volumes < 5010.0)].all()
-    assert not standing[(volumes > 2800.0) & (volumes < 2990.0)].any()
-    assert not standing[(volumes > 5300.0) & (volumes < 6000.0)].any(), "it is pooled again when the lamp burns"
+    volumes_l = np.arange(1, len(taken)) * DT * FLOW / 3.6
+    assert standing[(volumes_l > 3010.0) & (volumes_l < 5010.0)].all()
+    assert not standing[(volumes_l > 2800.0) & (volumes_l < 2990.0)].any()
+    assert not standing[(volumes_l > 5300.0) & (volumes_l < 6000.0)].any(), "it is pooled again when the lamp burns"
     assert station.purity(Port.NEODYMIUM, Ion.ND) > 0.995
 
 
@@ -137,7 +137,7 @@ def test_a_valve_that_sticks_spoils_its_pool_and_says_so() -> None:
 
 def test_a_drifted_baseline_loses_product_to_the_mixed_tank() -> None:
     station = Station()
-    station.detector.baseline = 0.02
+    station.detector.baseline_au = 0.02
     station.go(1.2)
     assert station.oxide(Port.NEODYMIUM).sum() == 0.0
     assert station.oxide(Port.MIXED)[Ion.ND] > 60.0

@@ -83,5 +83,5 @@ def test_gas_is_conserved_and_no_amount_is_negative(runs: list[tuple[float, floa
 
 @pytest.mark.parametrize(("charge_k", "argon"), [(0.0, 0.0), (300.0, -1.0)])
 def test_inputs_that_no_chamber_has(charge_k: float, argon: float) -> None:
-    with pytest.raises(ValueError, match="cannot be"):
+    with pytest.raises(ValueError, match=r" is .*; give"):
         VacuumChamber().step(1.0, charge_k, True, argon)
