@@ -22,7 +22,7 @@ class Within:
     unit: str = ""
 
     def check(self, place: str, quantity: str, value: float) -> float:
-        """``value``. ``ValueError`` unless it lies in the range; NaN lies in none."""
+        """``value``. Raises ValueError unless it lies in the range; NaN lies in none."""
         if not self.low <= value <= self.high:
             unit = f" {self.unit}" if self.unit else ""
             raise ValueError(f"{place}: {quantity} is {value:.9g}{unit}; give {self.low:g} to {self.high:g}{unit}")
@@ -37,7 +37,7 @@ FACTOR: Final = Within(0.0, 1e3)
 
 
 def check_parameters(parameters: object) -> None:
-    """Checks every field of a dataclass whose type carries a ``Within``; a tuple number by number, and ``None`` is left alone. ``ValueError``."""
+    """Checks every field of a dataclass whose type carries a ``Within``; a tuple number by number, and ``None`` is left alone. Raises ValueError."""
     kind: Any = type(parameters)
     for field, bounds in _bounds_of(kind):
         value = getattr(parameters, field)

@@ -41,7 +41,7 @@ class Mode(IntEnum):
 class Pid:
     """Starts in manual at ``output``. ``low`` and ``high`` are limits of the output, %.
 
-    ``set_point`` is the operator's, ``remote_set_point`` the master's; ``active_set_point`` is the one in force. ``ValueError`` for limits that are no range.
+    ``set_point`` is the operator's, ``remote_set_point`` the master's; ``active_set_point`` is the one in force. Raises ValueError: limits that are no range.
     """
 
     def __init__(
@@ -93,13 +93,13 @@ class Pid:
         self._mode = mode
 
     def write(self, output: float) -> None:
-        """Output by hand, clipped to the limits. ``ValueError`` unless in manual."""
+        """Output by hand, clipped to the limits. Raises ValueError unless in manual."""
         if self._mode is not Mode.MANUAL:
             raise ValueError(f"{self.name}: the output in {self._mode.name.lower()} is the controller's own; change it to manual first")
         self._output = min(max(_OUTPUT.check(self.name, "output", output), self._low), self._high)
 
     def step(self, dt: float, process_value: float) -> float:
-        """The output, %, after ``dt`` seconds with this process value; ``ValueError`` for a ``dt`` that no model may be stepped by."""
+        """The output, %, after ``dt`` seconds with this process value. Raises ValueError for a ``dt`` that no model may be stepped by."""
         if check_step(self.name, dt) == 0.0 or not math.isfinite(self.active_set_point - process_value):
             return self._output
         gain, error = self._measure(dt, process_value)

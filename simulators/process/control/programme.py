@@ -14,13 +14,13 @@ class Segment:
 
     target_c: Annotated[float, CELSIUS_RANGE]
     """degC, end of the ramp and temperature of the soak."""
-    rate_k_per_min: Annotated[float, Within(1e-6, 10000, "K/min")]
+    rate_k_per_min: Annotated[float, Within(1e-6, 1e4, "K/min")]
     """K/min, up or down to the target."""
     soak_s: Annotated[float, Within(0.0, 1e7, "s")]
     """s at the target."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 

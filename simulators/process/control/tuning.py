@@ -23,7 +23,7 @@ class Tuning:
     """s; time in which the integral lets go of an output at its limit. ``None``: sqrt(Ti Td), or Ti without derivative (same chapter)."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range, or a gain of 0."""
+        """Raises ValueError: a value out of its range, or a gain of 0."""
         check_parameters(self)
         if self.gain == 0.0:
             raise ValueError("Tuning: gain is 0; give a number other than 0, negative for a direct-acting loop")

@@ -39,7 +39,7 @@ class HydridePhase:
     """1/s at 100 kPa, after the induction (assumed)."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -59,13 +59,13 @@ class DecrepitationParameters:
     """m3 of gas."""
     pump_m3_per_s: Annotated[float, Within(0.0, 100.0, "m3/s")] = 0.3
     """m3/s with the vacuum valve open."""
-    induction_s: Annotated[float, Within(1.0, 100000, "s")] = 600.0
+    induction_s: Annotated[float, Within(1.0, 1e5, "s")] = 600.0
     """s at 130 kPa (5 to 20 min); passivated flakes take longer."""
-    alloy_j_per_kg_k: Annotated[float, Within(1.0, 10000, "J/(kg K)")] = 450.0
+    alloy_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 450.0
     """J/(kg K)."""
     vessel_j_per_k: Annotated[float, Within(1000.0, 1e8, "J/K")] = 3e5
     """J/K, retort and baskets."""
-    jacket_w_per_k: Annotated[float, Within(0.0, 10000, "W/K")] = 800.0
+    jacket_w_per_k: Annotated[float, Within(0.0, 1e4, "W/K")] = 800.0
     """W/K to the cooling jacket or, while heating, through the insulation at a tenth."""
     heater_w: Annotated[float, Within(0.0, 1e6, "W")] = 120e3
     """W at 100 % output."""
@@ -73,7 +73,7 @@ class DecrepitationParameters:
     """K, cooling water and hall."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -116,7 +116,7 @@ class DecrepitationVessel:
         return self.alloy_kg * self.parameters.alloy_j_per_kg_k + self.parameters.vessel_j_per_k
 
     def step(self, dt: float, hydrogen_nm3_per_h: float = 0.0, pump_open: bool = False, heater_percent: float = 0.0, cooling: bool = False) -> None:
-        """``ValueError`` for a flow below 0 or an output outside 0 to 100 %."""
+        """Raises ValueError for a flow below 0 or an output outside 0 to 100 %."""
         count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         p = self.parameters
         inflow = _HYDROGEN.check(self.name, "hydrogen_nm3_per_h", hydrogen_nm3_per_h) / 3600.0 * MOL_PER_NM3

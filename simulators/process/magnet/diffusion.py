@@ -34,12 +34,12 @@ class DiffusionParameters:
     """Tb or Dy in the film that is applied, by mass (hydride and fluoride)."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
 class BoundaryDiffusion:
-    """A charge of ``charge_kg`` with ``source_kg`` of film. ``spread_m2`` (int D dt) is its whole memory. ``ValueError`` for a charge that is not above 0."""
+    """A charge of ``charge_kg`` with ``source_kg`` of film. ``spread_m2`` (int D dt) is its whole memory. Raises ValueError: a charge of 0."""
 
     def __init__(self, charge_kg: float = 250.0, source_kg: float = 1.0, parameters: DiffusionParameters | None = None, name: str = "diffusion") -> None:
         self.name = name
@@ -69,6 +69,6 @@ class BoundaryDiffusion:
         return p.diffusivity_m2_per_s * math.exp(-p.energy_j_per_mol / GAS_CONSTANT * (1.0 / temperature_k - 1.0 / _REFERENCE_K))
 
     def step(self, dt: float, temperature_k: float) -> None:
-        """``ValueError`` for a temperature of 0 K or less."""
+        """Raises ValueError for a temperature of 0 K or less."""
         check_step(self.name, dt)
         self.spread_m2 += self.diffusivity_m2_per_s(KELVIN.check(self.name, "temperature_k", temperature_k)) * dt

@@ -35,15 +35,15 @@ class JetMillParameters:
 
     normal_um: Annotated[float, Within(0.5, 50.0, "um")] = 3.6
     """um, D50 at the normal speed, pressure and feed."""
-    normal_rpm: Annotated[float, Within(100.0, 30000, "rpm")] = 3900.0
+    normal_rpm: Annotated[float, Within(100.0, 3e4, "rpm")] = 3900.0
     """rpm of the classifier wheel."""
     normal_bar: Annotated[float, Within(0.5, 20.0, "bar")] = 6.0
     """bar, grinding gas."""
-    normal_kg_per_h: Annotated[float, Within(0.1, 10000, "kg/h")] = 60.0
+    normal_kg_per_h: Annotated[float, Within(0.1, 1e4, "kg/h")] = 60.0
     """kg/h, feed."""
     exponents: Annotated[tuple[float, float, float], Within(-5.0, 5.0)] = (-0.9, -0.6, 0.25)
     """Of speed, pressure and feed, without unit."""
-    hold_up_s: Annotated[float, Within(1.0, 100000, "s")] = 1320.0
+    hold_up_s: Annotated[float, Within(1.0, 1e5, "s")] = 1320.0
     """s at 3.6 um."""
     hold_up_exponent: Annotated[float, Within(0.0, 20.0)] = math.log(2.5) / math.log(2.8 / 2.3)
     """Without unit: output of a given hold-up 60 % lower at 2.3 than at 2.8 um."""
@@ -51,23 +51,23 @@ class JetMillParameters:
     """Share of the output that the cyclone loses, without unit."""
     spread: Annotated[float, Within(1.01, 100.0)] = 4.2
     """D90 / D10, without unit."""
-    feed_oxygen_ppm: Annotated[float, Within(0.0, 100000, "ppm")] = 270.0
+    feed_oxygen_ppm: Annotated[float, Within(0.0, 1e5, "ppm")] = 270.0
     """ppm by mass in the alloy that is fed."""
-    surface_oxygen_ppm: Annotated[float, Within(0.0, 100000, "ppm")] = 1700.0 / ((2.8 / 2.3) ** 5 - 1.0)
+    surface_oxygen_ppm: Annotated[float, Within(0.0, 1e5, "ppm")] = 1700.0 / ((2.8 / 2.3) ** 5 - 1.0)
     """ppm taken up at a D32 of 2.8 um in a circuit of 60 ppm: a rise of 1 700 ppm to 2.3 um."""
     circuit_effect: Annotated[float, SHARE] = 480.0 / 880.0
     """Share of the uptake at 60 ppm that goes with the circuit's oxygen, without unit (process description: 480 of 880 ppm)."""
-    normal_circuit_ppm: Annotated[float, Within(0.1, 100000, "ppm")] = 60.0
+    normal_circuit_ppm: Annotated[float, Within(0.1, 1e5, "ppm")] = 60.0
     """ppm by volume of oxygen in the circuit."""
     circuit_nm3: Annotated[float, Within(0.1, 1000.0, "Nm3")] = 8.0
     """Nm3 of gas in the circuit."""
-    make_up_nm3_per_h: Annotated[float, Within(0.1, 10000, "Nm3/h")] = 60.0
+    make_up_nm3_per_h: Annotated[float, Within(0.1, 1e4, "Nm3/h")] = 60.0
     """Nm3/h of fresh nitrogen."""
-    make_up_oxygen_ppm: Annotated[float, Within(0.0, 100000, "ppm")] = 5.0
+    make_up_oxygen_ppm: Annotated[float, Within(0.0, 1e5, "ppm")] = 5.0
     """ppm by volume in fresh nitrogen."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -110,7 +110,7 @@ class JetMill:
         return self.parameters.hold_up_s * math.pow(self.parameters.normal_um / d50_um, self.parameters.hold_up_exponent)
 
     def step(self, dt: float, speed_rpm: float, gas_bar: float, feed_kg_per_h: float, air_ingress_nm3_per_h: float = 0.01575) -> None:
-        """``air_ingress_nm3_per_h``: air that seals let in, normal if left out (60 ppm). ``ValueError`` for an input below 0."""
+        """``air_ingress_nm3_per_h``: air that seals let in, normal if left out (60 ppm). Raises ValueError for an input below 0."""
         count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         _SPEED.check(self.name, "speed_rpm", speed_rpm)
         _GAS.check(self.name, "gas_bar", gas_bar)

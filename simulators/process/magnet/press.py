@@ -56,7 +56,7 @@ class PressParameters:
     """1/T; 1.9 T align to 0.95, which the magnetic figures of quality control take for granted."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -85,7 +85,7 @@ class AlignedPress:
         return self.green_g_per_cm3 >= self.parameters.weakest_g_per_cm3
 
     def density_at(self, pressure_mpa: float) -> float:
-        """g/cm3 of powder pressed at ``pressure_mpa`` (die or isostatic). ``ValueError`` below 0."""
+        """g/cm3 of powder pressed at ``pressure_mpa`` (die or isostatic). Raises ValueError below 0."""
         p = self.parameters
         _PRESSURE.check(self.name, "pressure_mpa", pressure_mpa)
         return min(p.densest_g_per_cm3, p.loose_g_per_cm3 + p.slope_g_per_cm3 * math.log1p(pressure_mpa / p.scale_mpa))
@@ -96,7 +96,7 @@ class AlignedPress:
         return p.scale_mpa * math.expm1(max(0.0, density_g_per_cm3 - p.loose_g_per_cm3) / p.slope_g_per_cm3)
 
     def fill(self, powder_kg: float) -> None:
-        """An empty die with ``powder_kg`` of loose powder. ``ValueError`` unless above 0."""
+        """An empty die with ``powder_kg`` of loose powder. Raises ValueError unless above 0."""
         p = self.parameters
         self.powder_kg = _POWDER.check(self.name, "powder_kg", powder_kg)
         self.height_m = powder_kg / (p.die_m2 * p.fill_g_per_cm3 * 1e3)
@@ -110,7 +110,7 @@ class AlignedPress:
         return density
 
     def step(self, dt: float, pressing: bool, stop_m: float, coil_a: float = 0.0) -> None:
-        """``stop_m``: height at which the ram is told to stop; not ``pressing`` takes the ram off. ``ValueError`` for a stop or a current below 0."""
+        """``stop_m``: height at which the ram is told to stop; not ``pressing`` takes the ram off. Raises ValueError for a stop or a current below 0."""
         p = self.parameters
         count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S if pressing else math.inf)
         _STOP.check(self.name, "stop_m", stop_m)

@@ -32,15 +32,15 @@ class QualityParameters:
     """T lost per wt% Dy."""
     terbium_t: Annotated[float, Within(0.0, 1.0, "T")] = 0.020
     """T lost per wt% Tb."""
-    coercivity_ka_per_m: Annotated[float, Within(1.0, 10000, "kA/m")] = 1125.0
+    coercivity_ka_per_m: Annotated[float, Within(1.0, 1e4, "kA/m")] = 1125.0
     """kA/m at a grain of 5 um."""
     grain_exponent: Annotated[float, Within(-2.0, 0.0)] = -0.4
     """Without unit."""
-    dysprosium_ka_per_m: Annotated[float, Within(0.0, 10000, "kA/m")] = 160.0
+    dysprosium_ka_per_m: Annotated[float, Within(0.0, 1e4, "kA/m")] = 160.0
     """kA/m gained per wt% Dy."""
-    terbium_ka_per_m: Annotated[float, Within(0.0, 100000, "kA/m")] = 2600.0
+    terbium_ka_per_m: Annotated[float, Within(0.0, 1e5, "kA/m")] = 2600.0
     """kA/m gained per wt% Tb diffused along the boundaries."""
-    oxygen_ka_per_m: Annotated[float, Within(0.0, 10000, "kA/m")] = 60.0
+    oxygen_ka_per_m: Annotated[float, Within(0.0, 1e4, "kA/m")] = 60.0
     """kA/m lost per 1 000 ppm of oxygen above 1 500."""
     energy_share: Annotated[float, SHARE] = 0.975
     """Of the ideal energy product, without unit."""
@@ -50,7 +50,7 @@ class QualityParameters:
     """1/K lost of Hcj."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -68,11 +68,11 @@ class MagnetLot:
     """%, Dy of the alloy."""
     terbium_wt_percent: Annotated[float, Within(0.0, 15.0, "wt%")]
     """%, Tb along the grain boundaries."""
-    oxygen_ppm: Annotated[float, Within(0.0, 100000, "ppm")]
+    oxygen_ppm: Annotated[float, Within(0.0, 1e5, "ppm")]
     """ppm by mass."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value that no magnet has."""
+        """Raises ValueError: a value that no magnet has."""
         check_parameters(self)
 
 
@@ -89,7 +89,7 @@ class MagneticProperties:
 
 
 def magnetic_properties(lot: MagnetLot, temperature_c: float = 20.0, parameters: QualityParameters | None = None) -> MagneticProperties:
-    """Br, Hcj and BHmax at 20 to 200 degC; ``ValueError`` for another temperature. None is below 0."""
+    """Br, Hcj and BHmax at 20 to 200 degC. Raises ValueError for another temperature. None is below 0."""
     p = parameters or QualityParameters()
     above = _TEMPERATURE.check("magnetic properties", "temperature_c", temperature_c) - 20.0
     aligned = p.saturation_t * lot.alignment * lot.density_g_per_cm3 / p.full_density_g_per_cm3 * p.hard_share

@@ -23,13 +23,13 @@ class CalcinerParameters:
 
     power_w: Annotated[float, Within(1.0, 1e7, "W")] = 300e3
     """W at 100 % output."""
-    loss_w_per_k: Annotated[float, Within(0.0, 100000, "W/K")] = 200.0
+    loss_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 200.0
     """W/K, chamber to hall."""
     chamber_j_per_k: Annotated[float, Within(1000.0, 1e9, "J/K")] = 3e5
     """J/K, lining and elements."""
-    charge_w_per_k: Annotated[float, Within(0.0, 100000, "W/K")] = 400.0
+    charge_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 400.0
     """W/K, chamber to charge on its trays."""
-    solid_heat_j_per_kg_k: Annotated[float, Within(1.0, 10000, "J/(kg K)")] = 500.0
+    solid_heat_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 500.0
     """J/(kg K), oxalate and oxide alike."""
     tray_j_per_k: Annotated[float, Within(1000.0, 1e9, "J/K")] = 1.5e5
     """J/K, trays."""
@@ -37,13 +37,13 @@ class CalcinerParameters:
     """K, hall."""
     draught_nm3_per_h: Annotated[float, Within(1.0, 1e6, "Nm3/h")] = 1500.0
     """Nm3/h of air with the fan at full speed."""
-    draught_pa: Annotated[float, Within(-10000, 0.0, "Pa")] = -60.0
+    draught_pa: Annotated[float, Within(-1e4, 0.0, "Pa")] = -60.0
     """Pa against the hall with the fan at full speed."""
     burnt_share: Annotated[float, SHARE] = 0.9995
     """Share of CO that the off-gas burner burns, without unit; 0 with the burner out."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -68,7 +68,7 @@ class Calciner:
         return self.chamber_k - CELSIUS
 
     def step(self, dt: float, output_percent: float, fan_share: float = 1.0, burner_on: bool = True) -> None:
-        """``output_percent`` 0 to 100, ``fan_share`` 0 to 1 of full speed; ``ValueError`` outside."""
+        """``output_percent`` 0 to 100, ``fan_share`` 0 to 1 of full speed. Raises ValueError outside."""
         count, longest = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         p = self.parameters
         power = PERCENT.check(self.name, "output_percent", output_percent) / 100.0 * p.power_w

@@ -49,11 +49,11 @@ class CellParameters:
     """Change of the resistance per % of that output, without unit: 4 K of the bath per %, as its loop is tuned for."""
     reaction_v: Annotated[float, Within(0.0, 10.0, "V")] = 1.95
     """V that go into the reaction and not into heat (process description)."""
-    bath_kg: Annotated[float, Within(1.0, 100000, "kg")] = 200.0
+    bath_kg: Annotated[float, Within(1.0, 1e5, "kg")] = 200.0
     """kg of molten salt."""
     bath_j_per_k: Annotated[float, Within(1000.0, 1e9, "J/K")] = 1.415e5
     """J/K of salt, metal and lining: 3 600 s with the loss below, as the loop is tuned for."""
-    loss_w_per_k: Annotated[float, Within(0.1, 100000, "W/K")] = 39.3
+    loss_w_per_k: Annotated[float, Within(0.1, 1e5, "W/K")] = 39.3
     """W/K: 6 kA hold 1 050 degC."""
     surroundings_k: Annotated[float, KELVIN] = 298.15
     """K, cell hall."""
@@ -79,7 +79,7 @@ class CellParameters:
     """s, each of the two lags between anode and analyser."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -132,13 +132,13 @@ class ElectrolysisCell:
         return max(0.0, p.interface_v + p.interface_slope_v * math.log(current_a / p.reference_a)) + ohmic
 
     def tap(self, kg: float) -> float:
-        """kg of metal taken: no more than the pool has. ``ValueError`` for less than 0."""
+        """kg of metal taken: no more than the pool has. Raises ValueError for less than 0."""
         taken = min(_TAP.check(self.name, "kg", kg), self.metal_kg)
         self.metal_kg -= taken
         return taken
 
     def step(self, dt: float, current_a: float, oxide_kg_per_h: float, gap_percent: float | None = None, heater_w: float = 0.0) -> None:
-        """``heater_w`` is the start-up heater. ``ValueError`` for anything negative, or an output outside 0 to 100 %."""
+        """``heater_w`` is the start-up heater. Raises ValueError for anything negative, or an output outside 0 to 100 %."""
         count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         p = self.parameters
         _CURRENT.check(self.name, "current_a", current_a)

@@ -22,7 +22,7 @@ class Hydride:
     """J/mol, activation energy of the release (assumed)."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
     def equilibrium_pa(self, temperature_k: float) -> float:

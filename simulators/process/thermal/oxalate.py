@@ -38,7 +38,7 @@ class OxalateParameters:
     """kg/mol of Ln2O3: neodymium."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -108,7 +108,7 @@ class OxalateCharge:
         )
 
     def step(self, dt: float, temperature_k: float) -> None:
-        """``ValueError`` for a temperature of 0 K or less."""
+        """Raises ValueError for a temperature of 0 K or less."""
         count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         KELVIN.check(self.name, "temperature_k", temperature_k)
         if not count:

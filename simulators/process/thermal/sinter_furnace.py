@@ -29,15 +29,15 @@ class QuenchParameters:
     """Pa absolute, end of the backfill, at which the conductances hold."""
     backfill_pa_m3_per_s: Annotated[float, Within(0.0, 1e7, "Pa m3/s")] = 2e4
     """Pa m3/s of argon: 60 s to the pressure in 6 m3."""
-    heater_conductance_w_per_k: Annotated[float, Within(0.0, 100000, "W/K")] = 1650.0
+    heater_conductance_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 1650.0
     """W/K, gas to heaters and shields with the blower on."""
-    charge_conductance_w_per_k: Annotated[float, Within(0.0, 100000, "W/K")] = 1950.0
+    charge_conductance_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 1950.0
     """W/K, gas to charge with the blower on."""
     gas_k: Annotated[float, KELVIN] = 320.0
     """K, argon behind the cooler."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 

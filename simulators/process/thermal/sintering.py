@@ -40,7 +40,7 @@ class SinteringParameters:
     """um, grain at the start."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -67,7 +67,7 @@ class SinteringState:
         return self.relative_density * self.parameters.full_density_g_per_cm3
 
     def step(self, dt: float, start_k: float, end_k: float) -> None:
-        """``dt`` seconds while the charge goes from ``start_k`` to ``end_k`` in a straight line. ``ValueError`` for a temperature of 0 K or less."""
+        """``dt`` seconds while the charge goes from ``start_k`` to ``end_k`` in a straight line. Raises ValueError for a temperature of 0 K or less."""
         check_step(self.name, dt)
         KELVIN.check(self.name, "start_k", start_k)
         KELVIN.check(self.name, "end_k", end_k)

@@ -38,15 +38,15 @@ class CasterParameters:
     """Of the melt's surface, without unit."""
     surface_m2: Annotated[float, Within(0.0, 100.0, "m2")] = 0.45
     """m2 of the melt's surface."""
-    crucible_w_per_k: Annotated[float, Within(0.0, 10000, "W/K")] = 54.0
+    crucible_w_per_k: Annotated[float, Within(0.0, 1e4, "W/K")] = 54.0
     """W/K through the crucible to the coil."""
     surroundings_k: Annotated[float, KELVIN] = 303.15
     """K, cooled walls."""
-    full_coupling_kg: Annotated[float, Within(0.1, 10000, "kg")] = 100.0
+    full_coupling_kg: Annotated[float, Within(0.1, 1e4, "kg")] = 100.0
     """kg below which the metal covers less of the coil and the crucible, and gains and loses heat in proportion."""
-    solid_j_per_kg_k: Annotated[float, Within(1.0, 10000, "J/(kg K)")] = 550.0
+    solid_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 550.0
     """J/(kg K), below the solidus."""
-    liquid_j_per_kg_k: Annotated[float, Within(1.0, 10000, "J/(kg K)")] = 750.0
+    liquid_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 750.0
     """J/(kg K), above the liquidus."""
     solidus_k: Annotated[float, KELVIN] = 1423.15
     """K: 1 150 degC."""
@@ -66,11 +66,11 @@ class CasterParameters:
     """mm, what lies on a wheel that stands."""
     water_in_c: Annotated[float, Within(0.0, 95.0, "degC")] = 18.0
     """degC, coil water."""
-    water_lag_s: Annotated[float, Within(0.1, 10000, "s")] = 20.0
+    water_lag_s: Annotated[float, Within(0.1, 1e4, "s")] = 20.0
     """s."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -141,7 +141,7 @@ class StripCaster:
         wheel_m_per_s: float = 1.2,
         coil_water_l_per_min: float = 160.0,
     ) -> None:
-        """``pour_kg_per_s`` is what the tilt lets out of a melt; nothing runs out of a solid charge. ``ValueError`` for an input below 0 or above 100 %."""
+        """``pour_kg_per_s`` is what the tilt lets out of a melt; nothing runs out of a solid charge. Raises ValueError for an input below 0 or above 100 %."""
         count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         p = self.parameters
         power = PERCENT.check(self.name, "output_percent", output_percent) / 100.0 * p.power_w

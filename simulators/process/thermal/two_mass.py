@@ -28,21 +28,21 @@ class FurnaceParameters:
 
     heater_mass_kg: Annotated[float, Within(1.0, 1e6, "kg")] = 900.0
     """kg of heaters and shields, all zones."""
-    heater_heat_j_per_kg_k: Annotated[float, Within(1.0, 10000, "J/(kg K)")] = 500.0
+    heater_heat_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 500.0
     """J/(kg K), Mo and steel."""
     charge_mass_kg: Annotated[float, Within(1.0, 1e6, "kg")] = 702.0
     """kg of magnets, boxes and rack, all zones."""
-    charge_heat_j_per_kg_k: Annotated[float, Within(1.0, 10000, "J/(kg K)")] = 480.0
+    charge_heat_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 480.0
     """J/(kg K), Nd-Fe-B and steel."""
     radiating_area_m2: Annotated[float, Within(0.0, 1000.0, "m2")] = 14.0
     """m2, all zones."""
     charge_exchange: Annotated[float, SHARE] = 0.35
     """Effective emissivity between heater and charge, without unit."""
-    charge_conductance_w_per_k: Annotated[float, Within(0.0, 100000, "W/K")] = 8.4
+    charge_conductance_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 8.4
     """W/K, all zones: what touches the heater side."""
     shell_exchange: Annotated[float, SHARE] = 0.02
     """Effective emissivity through the shields to the cooled shell, without unit."""
-    shell_conductance_w_per_k: Annotated[float, Within(0.0, 100000, "W/K")] = 45.0
+    shell_conductance_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 45.0
     """W/K, all zones: leads, supports, door."""
     coupling: Annotated[float, SHARE] = 0.05
     """Share of a zone's area that sees its neighbour, without unit."""
@@ -54,7 +54,7 @@ class FurnaceParameters:
     """Zones in a row, each with its own heater and its equal share of everything."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -104,7 +104,7 @@ class TwoMassFurnace:
     def step(self, dt: float, outputs_percent: Sequence[float], gas_conductance_w_per_k: tuple[float, float] = (0.0, 0.0), gas_k: float = 300.0) -> None:
         """``outputs_percent``: one a zone. ``gas_conductance_w_per_k``: of the quench gas at ``gas_k`` to (heaters, charge), all zones.
 
-        ``ValueError`` for another number of outputs than zones, or one outside 0 to 100.
+        Raises ValueError for another number of outputs than zones, or one outside 0 to 100.
         """
         count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         zones = self.parameters.zones

@@ -38,7 +38,7 @@ class ChamberParameters:
     """What the charge gives hydrogen off from."""
 
     def __post_init__(self) -> None:
-        """``ValueError``: a value out of its range."""
+        """Raises ValueError: a value out of its range."""
         check_parameters(self)
 
 
@@ -70,7 +70,7 @@ class VacuumChamber:
         return self.pressure_pa / PA_PER_MBAR
 
     def step(self, dt: float, charge_k: float, pump_open: bool, argon_pa_m3_per_s: float = 0.0) -> None:
-        """``charge_k``: temperature of the charge; ``argon_pa_m3_per_s``: argon let in. ``ValueError`` for a flow below 0 or a temperature of 0 K or less."""
+        """``charge_k``: temperature of the charge; ``argon_pa_m3_per_s``: argon let in. Raises ValueError: a flow below 0 or a temperature of 0 K."""
         count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         KELVIN.check(self.name, "charge_k", charge_k)
         _GAS.check(self.name, "argon_pa_m3_per_s", argon_pa_m3_per_s)
