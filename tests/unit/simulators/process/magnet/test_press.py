@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.process.magnet import AlignedPress
+from simulators.process.magnet import AlignedPress, PressParameters
 
 COIL_A = 900.0
 
@@ -11,8 +11,8 @@ def stop_for(press: AlignedPress, density: float, powder_kg: float = 1.0) -> flo
     return powder_kg / (press.parameters.die_m2 * density * 1e3)
 
 
-def aligned(powder_kg: float = 1.0, coil_a: float = COIL_A) -> AlignedPress:
-    press = AlignedPress()
+def aligned(powder_kg: float = 1.0, coil_a: float = COIL_A, parameters: PressParameters | None = None) -> AlignedPress:
+    press = AlignedPress(parameters)
     press.fill(powder_kg)
     for _ in range(50):
         press.step(0.1, False, 0.0, coil_a)
@@ -73,6 +73,7 @@ def test_field_aligns_loose_powder_to_what_quality_control_counts_on() -> None:
     press = aligned()
     assert press.field_t == pytest.approx(1.9, abs=0.001)
     assert press.alignment == pytest.approx(0.95, abs=0.001)
+    assert aligned(parameters=PressParameters(alignment_per_t=1.6)).alignment == pytest.approx(0.914, abs=0.001)
     weak = aligned(coil_a=300.0)
     assert weak.alignment < 0.8
     while weak.green_g_per_cm3 < 4.0:

@@ -80,6 +80,8 @@ def test_channels_lower_the_pressure_drop_and_double_the_plates() -> None:
     bed.channel()
     assert 0.92 < bed.pressure_drop_bar(5.0, 20.0, 6.0) / whole < 0.95
     assert bed.plate_height_factor == 2.0
+    bed.channel(void=0.01)
+    assert bed.pressure_drop_bar(5.0, 20.0, 6.0) / whole == pytest.approx(0.895, abs=0.001), "more than channels are known for"
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.0, 50.0), st.floats(0.0, 1e4)), max_size=30))

@@ -76,21 +76,22 @@ def test_programme_takes_11_1_hours_at_37_percent(normal: Run) -> None:
 def test_a_long_integral_time_keeps_the_soak_within_3_kelvin(normal: Run) -> None:
     run = sintered(tuning=WELL_TUNED)
     assert run.soak_overshoot < 3.0 < normal.soak_overshoot
+    assert run.soak_overshoot == pytest.approx(0.9, abs=0.2)
     assert run.overshoot < 5.0
     half_of_simc = sintered(tuning=Tuning(0.649 / 2.0, 640.0))
-    assert half_of_simc.soak_overshoot > 20.0
+    assert half_of_simc.soak_overshoot == pytest.approx(25.0, abs=1.0)
 
 
 def test_charge_comes_out_at_99_54_percent(normal: Run) -> None:
     zone = normal.furnace.worst_zone
     assert 100.0 * zone.relative_density == pytest.approx(99.54, abs=0.01)
     assert zone.density_g_per_cm3 == pytest.approx(7.565, abs=0.001)
-    assert zone.grain_um == pytest.approx(6.0, abs=0.1)
+    assert zone.grain_um == pytest.approx(6.06, abs=0.02)
 
 
 def test_hydrogen_makes_a_bump_near_600_degrees_that_is_gone_before_the_next_ramp(normal: Run) -> None:
-    assert 50.0 < normal.bump_pa < 200.0
-    assert normal.bump_at_c == pytest.approx(600.0, abs=25.0)
+    assert normal.bump_pa == pytest.approx(165.0, abs=5.0)
+    assert normal.bump_at_c == pytest.approx(605.0, abs=5.0)
     assert normal.pressure_at_850_pa < 0.1
     assert sintered_bump_without_hydrogen() == 0.0
 
@@ -107,13 +108,13 @@ def test_a_leak_shows_in_the_vacuum_and_in_the_oxygen_of_the_lot(normal: Run, le
     assert normal.furnace.chamber.pressure_mbar == pytest.approx(2e-4, rel=0.01)
     assert leaking.furnace.chamber.pressure_mbar == pytest.approx(3.5e-3, rel=0.02)
     assert normal.furnace.oxygen_pickup_ppm == 0.0
-    assert leaking.furnace.oxygen_pickup_ppm > 50.0
+    assert leaking.furnace.oxygen_pickup_ppm == pytest.approx(81.0, abs=2.0)
     assert leaking.furnace.worst_zone.relative_density == pytest.approx(normal.furnace.worst_zone.relative_density)
 
 
 def test_a_lost_phase_makes_its_zone_work_and_the_neighbours_help(normal: Run) -> None:
     run = sintered(zone_2=2.0 / 3.0)
-    assert run.output > 1.3 * normal.output
+    assert run.output == pytest.approx(1.5 * normal.output, rel=0.03)
     assert run.furnace.worst_zone.relative_density == pytest.approx(normal.furnace.worst_zone.relative_density, abs=2e-4)
 
 
