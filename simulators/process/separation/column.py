@@ -227,7 +227,7 @@ class Column:
         same = _SAME * self.parcel_l
         difference = self.dissolved - before
         np.abs(difference, out=difference)
-        changed = np.flatnonzero((difference.max(axis=0) > same) | (self._chemistry != before_chemistry))
+        changed = np.flatnonzero((np.maximum.reduce(difference, axis=0) > same) | (self._chemistry != before_chemistry))
         return (int(changed[0]), int(changed[-1]) + 1) if len(changed) else (0, 0)
 
 

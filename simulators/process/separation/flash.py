@@ -40,7 +40,7 @@ def flash(total: Array, dissolved: Array, resin: float, factors: Array, guess: A
         fractions = total * share
         excess = np.add.reduce(fractions, axis=0)
         error = excess - 1.0
-        if max(error.max(), -error.min()) <= TOLERANCE:
+        if np.maximum.reduce(np.abs(error)) <= TOLERANCE:
             return fractions, fractions * (slope * rho), rho
         share *= slope
         share *= fractions

@@ -115,7 +115,7 @@ def test_manual_holds_and_transfer_is_bumpless() -> None:
     assert pid.step(1.0, 90.0) == held
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(error=st.floats(-100, 100), output=st.floats(0, 100), gain=st.floats(0.01, 50), integral=st.floats(1, 5000))
 def test_no_transfer_to_automatic_bumps_the_output(error: float, output: float, gain: float, integral: float) -> None:
     pid = Pid(Tuning(gain, integral, derivative_s=integral / 8.0), output=output)
@@ -193,7 +193,7 @@ def test_a_value_that_is_no_number_holds_the_output() -> None:
     assert pid.step(1.0, 40.0) == pytest.approx(before + 1.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(values=st.lists(st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4), st.floats(0.01, 60.0)), min_size=1, max_size=40), reverse=st.booleans())
 def test_the_output_stays_in_its_limits_and_the_integral_in_reach(values: list[tuple[float, float, float]], reverse: bool) -> None:
     pid = automatic(Tuning(-5.0 if reverse else 5.0, 3.0, derivative_s=1.0), 10.0, 90.0)

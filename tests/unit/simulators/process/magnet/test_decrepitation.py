@@ -87,7 +87,7 @@ def test_a_sample_gives_all_by_580_degrees() -> None:
     assert vessel.absorbed_wt_percent * 1e4 < 15.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     alloy=st.floats(0.0, 800.0),
     steps=st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.0, 60.0), st.booleans(), st.floats(0.0, 100.0), st.booleans()), max_size=25),

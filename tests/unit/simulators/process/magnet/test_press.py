@@ -24,7 +24,7 @@ def test_density_over_pressure(pressure: float, density: float) -> None:
     assert AlignedPress().density_at(pressure) == pytest.approx(density, abs=0.001)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(pressure=st.floats(0.0, 180.0), more=st.floats(0.1, 10.0))
 def test_more_pressure_is_denser_and_the_curve_has_an_inverse(pressure: float, more: float) -> None:
     press = AlignedPress()
@@ -92,7 +92,7 @@ def test_a_weak_stroke_gives_a_part_that_breaks() -> None:
     assert not press.is_sound
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     powder=st.floats(0.1, 3.0),
     steps=st.lists(st.tuples(st.floats(0.0, 2.0), st.booleans(), st.floats(0.0, 0.1), st.floats(0.0, 1500.0)), max_size=30),

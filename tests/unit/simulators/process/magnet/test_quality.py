@@ -36,7 +36,7 @@ def test_oxygen_costs_coercivity_above_1500_ppm() -> None:
     assert at_limit - above == pytest.approx(150.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     density=st.floats(6.0, 7.6),
     grain=st.floats(2.0, 40.0),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.process.separation import NARROW, Bed, BedParameters, Column, viscosity_pa_s
@@ -84,6 +84,7 @@ def test_channels_lower_the_pressure_drop_and_double_the_plates() -> None:
     assert bed.pressure_drop_bar(5.0, 20.0, 6.0) / whole == pytest.approx(0.895, abs=0.001), "more than channels are known for"
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.0, 50.0), st.floats(0.0, 1e4)), max_size=30))
 def test_the_void_stays_a_void(steps: list[tuple[float, float, float]]) -> None:
     bed = Bed(BedParameters(fouling_per_m_ntu=1e-3))

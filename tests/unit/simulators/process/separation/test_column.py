@@ -31,7 +31,7 @@ def is_sound(column: Column) -> bool:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.0, 0.2), solutions()), min_size=1, max_size=8), st.sampled_from(Ion))
 def test_nothing_is_made_lost_or_negative(steps: list[tuple[float, float, Solution]], form: Ion) -> None:
     column = Column(SMALL, form=form)

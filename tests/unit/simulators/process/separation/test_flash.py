@@ -19,7 +19,7 @@ def amounts(total: float) -> st.SearchStrategy[Array]:
     return parts.filter(lambda drawn: bool((drawn.sum(axis=0) > 0.0).all())).map(lambda drawn: total * drawn / drawn.sum(axis=0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(amounts(RESIN), amounts(1.0), st.floats(0.0, 5.0), arrays(np.float64, 5, elements=st.floats(0.004, 100.0)), st.sampled_from(Chemistry))
 def test_amounts_are_kept_and_factors_hold(resin: Array, solution: Array, strength: float, guess: Array, chemistry: Chemistry) -> None:
     solution = solution * strength

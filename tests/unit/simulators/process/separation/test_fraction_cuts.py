@@ -145,7 +145,7 @@ def test_longer_steps_cut_at_the_same_volume() -> None:
         assert state.volume_l == pytest.approx(20 * FLOW / 3.6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 20.0), st.floats(0.0, 60.0), st.booleans()), max_size=30))
 def test_a_product_port_only_ever_gets_its_product(moments: list[tuple[float, float, float, bool]]) -> None:
     state = CutState()

@@ -126,7 +126,7 @@ def test_the_same_seed_is_the_same_noise() -> None:
     np.testing.assert_array_equal(detector().step(0.5, PLATEAU), detector().step(0.5, PLATEAU))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(arrays(np.float64, (3, 5), elements=st.floats(-1.0, 3.0)))
 def test_no_other_concentrations_fit_better(readings: Array) -> None:
     """The conditions of Karush, Kuhn and Tucker: no ion above 0 wants to change, and none at 0 wants to rise."""

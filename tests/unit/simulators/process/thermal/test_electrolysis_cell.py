@@ -104,7 +104,7 @@ def test_too_much_oxide_costs_a_tenth_of_the_efficiency() -> None:
     assert ElectrolysisCell(oxide_fraction=0.045).current_efficiency == pytest.approx(0.9 * ElectrolysisCell().current_efficiency)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     oxide=st.floats(0.0, 0.06),
     steps=st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.0, 8000.0), st.floats(0.0, 20.0)), max_size=40),
@@ -123,7 +123,7 @@ def test_oxide_is_in_the_bath_in_metal_or_slag(oxide: float, steps: list[tuple[f
     assert cell.oxide_kg + cell.metal_kg * per_metal + cell.slag_kg == pytest.approx(held + fed, rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(current=st.floats(500.0, 8000.0), more=st.floats(1.0, 1000.0))
 def test_more_current_takes_more_voltage_and_makes_more_metal(current: float, more: float) -> None:
     cell = ElectrolysisCell()

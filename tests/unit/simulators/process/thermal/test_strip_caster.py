@@ -76,7 +76,7 @@ def test_no_water_boils_the_coil() -> None:
     assert caster.coil_water_c == pytest.approx(100.0, abs=0.1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     start=st.floats(25.0, 1500.0),
     charge=st.floats(1.0, 700.0),

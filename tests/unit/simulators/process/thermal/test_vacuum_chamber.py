@@ -62,7 +62,7 @@ def test_the_hydride_holds_540_and_lets_go_at_600_degrees() -> None:
     assert 50.0 < chamber.hydrogen_pa < 179.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     runs=st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(280.0, 1400.0), st.booleans(), st.floats(0.0, 1e4)), max_size=30),
     leak=st.floats(0.0, 20.0),
