@@ -21,6 +21,9 @@ from services.store import HOUR, MINUTE, RollUps, Store
 _ONE_READ: Final = 5 * MINUTE
 """Spans of samples nearer than this are read in one go, and what lies between them is passed over."""
 
+_ONE_READ_OF_MINUTES: Final = 2 * HOUR
+"""Likewise spans of minutes."""
+
 _EVER: Final = 2**62
 
 
@@ -122,9 +125,12 @@ class SummaryReader:
         return spans.within(max(self._start, self._kept.end), self._end)
 
     def _minutes(self, hours: Int64Column) -> RollUps:
-        spans = Ranges.of_cells(hours, HOUR)
+        spans = Ranges.of_cells(hours, HOUR).joined(_ONE_READ_OF_MINUTES)
         found = [self._store.minutes(self._tag.id, start, end, self._columns) for start, end in zip(spans.start.tolist(), spans.end.tolist(), strict=True)]
-        return RollUps.concatenate(found) if found else RollUps.empty(stepped=self._tag.is_stepped, columns=self._columns)
+        if not found:
+            return RollUps.empty(stepped=self._tag.is_stepped, columns=self._columns)
+        together = RollUps.concatenate(found)
+        return together.select(np.isin(begin_of(together.start, HOUR), hours))
 
     def _read(self, spans: Ranges) -> Iterator[TagSamples]:
         """Samples and losses of the spans, in order, in pieces."""
