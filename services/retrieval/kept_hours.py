@@ -64,6 +64,8 @@ class KeptHours:
     def points(self, start: int, end: int) -> TagSamples:
         """What a trend draws of the hours in ``[start, end)``, where samples are removed: of each the first, lowest, highest and last, and the first Bad;
         and losses, where they began."""
+        if start >= end:
+            return TagSamples.empty(self._tag.is_stepped)
         found = self._store.hours(self._tag.id, int(begin_of(start, HOUR)), end, TREND_COLUMNS)
         points = points_of_summaries(found.summaries.told_as(stepped=self._tag.is_stepped))
         points = with_losses(points, self._begins(start - 1, end))
