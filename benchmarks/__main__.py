@@ -19,6 +19,7 @@ from benchmarks import (
     month,
     opcua_notifications,
     recovery,
+    scan_jitter,
     writer,
 )
 from benchmarks.comparison import Comparison
@@ -35,6 +36,7 @@ _BENCHMARKS: Final[tuple[Callable[[], Iterator[Comparison]], ...]] = (
     modbus_reads.comparisons,
     modbus_requests.comparisons,
     opcua_notifications.comparisons,
+    scan_jitter.comparisons,
     recovery.comparisons,
     gateway.comparisons,
 )
