@@ -4,7 +4,7 @@ Rules:
 
 1. An edit is an event in the stream before it is made; where the event cannot be kept, nothing is written.
 2. It is visible to every read when it is answered. Of one that failed part may be written (SQLite: a month is a transaction).
-   Edits are made one after the other, in the order of the times that they bear.
+   Edits are made one after the other; a large deletion in pieces, each of which bears its own time.
 3. A request that is read after its expiry is refused: its asker was told long ago that nobody knows what became of it. Made again, the same edit changes
    nothing more.
 """
@@ -99,7 +99,7 @@ class Editing:
             return EditAnswer(refused=EditRefused.NO_AUDIT, detail="the audit trail cannot be kept; nothing was written")
 
     async def _edit(self, request: EditRequest) -> EditAnswer:
-        author = Authorship(request.user, request.reason, times.now())
+        author = Authorship(request.user, request.reason)
         count = len(request.samples) + len(request.texts)
         await self._tell(EDITED, author, {"samples": count, "mode": request.mode.value})
         async with contextlib.AsyncExitStack() as changes:
@@ -121,7 +121,7 @@ class Editing:
         )
 
     async def _delete(self, request: DeleteRequest) -> EditAnswer:
-        author = Authorship(request.user, request.reason, times.now())
+        author = Authorship(request.user, request.reason)
         await self._tell(DELETED, author, {"tag_id": request.tag_id, "start": request.start, "end": request.end})
         span = request.start, request.end
         async with self._recalculation.changing({request.tag_id}, *span), self._snapshot.removing(request.tag_id, *span):
@@ -133,7 +133,7 @@ class Editing:
         if not self._recalculation.computes(request.tag_id):
             detail = "the historian computes no such tag: it reads the site when it starts, and what its devices send is not computed"
             return EditAnswer(refused=EditRefused.NOT_CALCULATED, detail=detail)
-        author = Authorship(request.user, request.reason, times.now())
+        author = Authorship(request.user, request.reason)
         await self._tell(RECALCULATED, author, {"tag_id": request.tag_id, "start": request.start, "end": request.end})
         await self._recalculation.asked(request.tag_id, request.start, request.end)
         return EditAnswer()
@@ -153,5 +153,5 @@ class Editing:
         return int(times_there[-1]) + 1 if len(times_there) == _DELETED_AT_ONCE else end
 
     async def _tell(self, kind: str, author: Authorship, detail: dict[str, Scalar]) -> None:
-        event = Event(f"{kind}:{uuid.uuid4().hex}", author.time, kind, "history", author.user, {**detail, "reason": author.reason})
+        event = Event(f"{kind}:{uuid.uuid4().hex}", times.now(), kind, "history", author.user, {**detail, "reason": author.reason})
         await self._bus.publish_event(event)

@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 
-from plant import times
 from plant.batch import SampleBatch, TextBatch
 from plant.edit import EditMode
 from plant.site import Site
@@ -93,7 +92,7 @@ class Recomputer:
 
     def _write(self, outcome: Recomputed, stored: SampleBatch, affected: Affected) -> None:
         """What comes late is simply stored, as its inputs were; what follows from a correction is a revision as that is."""
-        author = Authorship(AUTHOR, self._reason(affected), times.now())
+        author = Authorship(AUTHOR, self._reason(affected))
         for run in _runs(outcome, stored):
             self._store.delete(affected.formula.tag_id, int(run[0]), int(run[-1]) + 1, author)
         new, revised = outcome.inserted, outcome.revised

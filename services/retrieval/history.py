@@ -10,8 +10,6 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
 from plant.quality import Quality, is_bad
@@ -22,7 +20,13 @@ from services.retrieval.losses import is_inside, losses_of
 from services.store import Store
 
 _CURSOR: Final = struct.Struct(">iq")
-"""The tag's id and the time of the last sample given out. Not the range: ``from`` and ``to`` may be offsets from now and differ from page to page."""
+"""The tag's id and the time up to which all was given out. Not the range: ``from`` and ``to`` may be offsets from now and differ from page to page."""
+
+_AT_ONCE: Final = 10_000
+"""Samples, and revisions, of one read of history as it was known; more where a page is longer."""
+
+_MOST_READS: Final = 10
+"""For one page of it: where nearly all was changed since, a page ends before it is full."""
 
 
 class BadCursor(ValueError):
@@ -31,7 +35,7 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Samples, oldest first. ``next`` continues behind the last of them; ``None`` at the end."""
+    """Samples, oldest first. ``next`` continues behind the last of them; ``None`` at the end, and only there."""
 
     batch: Batch
     next: str | None
@@ -59,7 +63,7 @@ class History:
         are any. A (tag, time) is one sample, so that a page that begins behind the last time of the page before loses and doubles nothing.
 
         ``known_at`` (UTC microseconds): history as it was before what was changed by hand, or replaced by another value, since then. What came late
-        by itself was no change, and is there.
+        by itself was no change, and is there. Where nearly all was changed since, a page may be shorter than ``limit``, or empty, and not the last.
 
         Raises:
             BadCursor: ``cursor`` is not one of ours, or one of another tag.
@@ -68,8 +72,12 @@ class History:
         if bounds and known_at is not None:
             raise ValueError("bounds of history as it was known are not given; ask for a longer time instead")
         first = start if cursor is None else _time_behind(cursor, tag)
-        batch = self._range(tag, max(first, start), end, limit) if known_at is None else self._as_known(tag, max(first, start), end, limit, known_at)
-        following = _cursor(tag, int(batch.time[-1])) if len(batch) == limit else None
+        if known_at is None:
+            batch = self._range(tag, max(first, start), end, limit)
+            following = _cursor(tag, int(batch.time[-1])) if len(batch) == limit else None
+        else:
+            batch, told_until = self._as_known(tag, max(first, start), end, limit, known_at)
+            following = _cursor(tag, told_until - 1) if told_until < end else None
         if bounds and cursor is None:
             batch = _joined(self._before(tag, start - 1), batch)
         if bounds and following is None:
@@ -107,13 +115,27 @@ class History:
         """Whether samples between the one ``before`` and ``time`` may have been removed by retention."""
         return len(before) > 0 and int(before.time[0]) < min(time, self._store.kept_from())
 
-    def _as_known(self, tag: Tag, start: int, end: int, limit: int, known_at: int) -> Batch:
-        revisions = self._store.revisions(tag.id, start, end, known_at)
-        # Some of what is there now was not there then: as many more are read, so that a page is full.
-        now = self._range(tag, start, end, limit + len(revisions))
-        whole_until = end if len(now) < limit + len(revisions) else int(now.time[-1]) + 1
-        then = as_known(now, revisions)
-        return then.select(np.flatnonzero(then.time < whole_until)[:limit])
+    def _as_known(self, tag: Tag, start: int, end: int, limit: int, known_at: int) -> tuple[Batch, int]:
+        """At most ``limit`` samples, and the time before which there are no others.
+
+        Samples are read first and their revisions then: what is changed in between is seen as a revision, and undone.
+        """
+        at_once, until = max(limit, _AT_ONCE), start
+        found: Batch = TextBatch.empty() if tag.data_type.is_text else SampleBatch.empty()
+        for _ in range(_MOST_READS):
+            start = until
+            now = self._range(tag, start, end, at_once)
+            until = int(now.time[-1]) + 1 if len(now) == at_once else end
+            revisions = self._store.revisions_by_time(tag.id, start, until, known_at, at_once)
+            if len(revisions) == at_once:
+                until = int(revisions.time[-1]) + 1  # of this sample the oldest is among them, which says all
+            found = _joined(found, as_known(now.select(now.time < until), revisions))
+            if len(found) >= limit:
+                found = found.select(slice(limit))
+                return found, int(found.time[-1]) + 1
+            if until >= end:
+                break
+        return found, until
 
     def _range(self, tag: Tag, start: int, end: int, limit: int) -> Batch:
         return self._store.texts(tag.id, start, end, limit) if tag.data_type.is_text else self._store.samples(tag.id, start, end, limit)

@@ -13,15 +13,14 @@ from plant.aggregates import TagSamples
 from plant.batch import Int64Column
 from plant.ledger import Gap
 from plant.quality import Quality
-from services.store import Store
+from services.store import LAST_TIME, Store
 
 
-def losses_of(store: Store, device: str, first: int, last: int) -> list[Gap]:
+def losses_of(store: Store, device: str, first: int, last: int) -> Sequence[Gap]:
     """Losses of a device that were not made good and touch the open interval from ``first`` to ``last`` (UTC microseconds)."""
     if first >= last:
         return []
-    touching = store.gaps(first, last)
-    return [gap for gap in touching if gap.device == device and not gap.recovered and gap.start < last and (gap.end is None or gap.end > first)]
+    return store.losses(device, first, last)
 
 
 def is_inside(losses: Sequence[Gap], time: int) -> bool:
@@ -31,12 +30,11 @@ def is_inside(losses: Sequence[Gap], time: int) -> bool:
 def begins_of(store: Store, tag_id: int, losses: Sequence[Gap], last: int, kept_from: int) -> Int64Column:
     """Times of the Bad samples that stand for losses, ascending, none twice; ``last``: what lies behind it is not asked for; ``kept_from``: samples before
     count for nothing."""
-    begins = [gap.start + 1 for gap in losses]
-    for gap in losses:
-        inside = store.sample_before(tag_id, (last if gap.end is None else min(gap.end, last)) - 1)
-        if len(inside) and int(inside.time[0]) > gap.start and int(inside.time[0]) >= kept_from:
-            begins.append(int(inside.time[0]) + 1)
-    return np.unique(np.array(begins, np.int64))
+    last = min(last, LAST_TIME + 1)
+    start = np.array([gap.start + 1 for gap in losses], np.int64)
+    end = np.array([last if gap.end is None else min(gap.end, last) for gap in losses], np.int64)
+    inside = store.newest_in_spans(tag_id, start[start < end], end[start < end])
+    return np.unique(np.concatenate([start, inside[inside >= kept_from] + 1]))
 
 
 def with_losses(samples: TagSamples, begins: Int64Column) -> TagSamples:

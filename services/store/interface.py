@@ -59,11 +59,10 @@ class CommitReport:
 
 @dataclass(frozen=True, slots=True)
 class Authorship:
-    """Who changes history after the fact, at what time (UTC microseconds), and why."""
+    """Who changes history after the fact, and why. When is the store's to say: a revision bears the time at which it is written."""
 
     user: str
     reason: str
-    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +250,10 @@ class Store(Protocol):
         """As ``scan``, of many spans ``start[i] <= time < end[i]``, disjoint and ascending, in one go: a batch may hold samples of several."""
         ...
 
+    def newest_in_spans(self, tag_id: int, start: Int64Column, end: Int64Column) -> Int64Column:
+        """Times of the newest sample of each span ``start[i] <= time < end[i]`` that holds one; spans may overlap, and times stand in no order."""
+        ...
+
     def scan_texts(self, tag_id: int, start: int, end: int) -> Iterator[TextBatch]:
         """As ``scan``, for text tags."""
         ...
@@ -270,7 +273,11 @@ class Store(Protocol):
 
     def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
         """Revisions of samples with ``start <= time < end`` that were made after ``since``, oldest revision first: at most ``limit``, of those that stand
-        behind this place."""
+        behind this place. What is made later stands behind every place that was given out before, whatever the clock said."""
+        ...
+
+    def revisions_by_time(self, tag_id: int, start: int, end: int, since: int, limit: int) -> Revisions:
+        """As ``revisions``, ordered by the time of the sample, and those of one sample oldest first; their places are not in order then."""
         ...
 
     def take_due(self, before: int, limit: int) -> DueHours:
@@ -353,6 +360,10 @@ class Store(Protocol):
     def gaps(self, start: int, end: int, *, behind: GapKey | None = None, limit: int | None = None) -> Sequence[Gap]:
         """Gaps that touch ``start <= time < end``, oldest first, and those that began at one time by device and cause: at most ``limit``, of those that
         stand behind this key."""
+        ...
+
+    def losses(self, device: str, start: int, end: int) -> Sequence[Gap]:
+        """Gaps of a device that were not recovered and touch the open interval from ``start`` to ``end``, oldest first."""
         ...
 
     def save_gap(self, gap: Gap) -> None:

@@ -261,7 +261,7 @@ async def test_a_text_that_postgresql_cannot_hold_does_not_stop_the_batches_that
         assert running.metric("monazite_gaps_total", cause="store refused") == 1
         (text_tag,) = reconciled(running.store, Site("Test", {}, (TAGS[2],)), running.store.gaps(*EVER), times.now())
         assert (text_tag.expected, text_tag.recovered, text_tag.lost) == (1, 0, 1)
-        entered = Edit(SampleBatch.empty(), TextBatch.of([3], [T0 + 3 * SECOND], ["LOT"], [0]), EditMode.INSERT, Authorship("anna", "from quarantine", T0))
+        entered = Edit(SampleBatch.empty(), TextBatch.of([3], [T0 + 3 * SECOND], ["LOT"], [0]), EditMode.INSERT, Authorship("anna", "from quarantine"))
         running.store.edit(entered)
         (text_tag,) = reconciled(running.store, Site("Test", {}, (TAGS[2],)), running.store.gaps(*EVER), times.now())
         assert text_tag.lost == 0

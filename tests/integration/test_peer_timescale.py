@@ -101,7 +101,7 @@ def check_policies_and_views(port: int) -> None:
 
 def check_edits_and_retention(port: int) -> None:
     found = prepared(port, TAGS)
-    author = Authorship("anna", "calibration", times.now())
+    author = Authorship("anna", "calibration")
     samples = batch_of([(1, OLD + second, float(second), 0) for second in range(10)])
     with session(port) as connection, connection.transaction():
         assert edit_rows(connection, samples, EditMode.INSERT, author).inserted == 10

@@ -40,7 +40,7 @@ SECOND = times.MICROSECONDS
 EVER = (T0 - 10**15, T0 + 10**15)
 BAD = int(Quality.BAD_NO_COMMUNICATION)
 DEVICE = "PLC-SEP-01"
-EDITOR = Authorship("anna", "the sensor was read wrongly", T0 + 3600 * SECOND)
+EDITOR = Authorship("anna", "the sensor was read wrongly")
 
 
 def at(second: float) -> int:

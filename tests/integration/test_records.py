@@ -2,7 +2,10 @@
 
 import base64
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from sqlite3 import Connection
 
 import pytest
 
@@ -13,6 +16,7 @@ from plant.ledger import Gap, GapCause
 from plant.tag import DataType
 from services.retrieval import BadCursor, Records
 from services.store import Authorship, Commit, Edit, Store, open_store
+from services.store.sqlite.month_files import MonthFiles
 from tests.samples import batch_of, make_tag
 
 LEVEL, OTHER = make_tag(1), make_tag(2, "SEP.COL101.PT102")
@@ -20,6 +24,7 @@ LOT = make_tag(3, "SEP.COL101.UY101", data_type=DataType.STRING, eu_range=None)
 T0 = times.parse_time("2026-11-23T04:00:00Z", 0)
 MONTHS = [times.parse_time(f"2026-{month:02d}-10T00:00:00Z", 0) for month in (9, 10, 11)]
 EVER = (0, 2**61)
+ANNA = Authorship("anna", "")
 NO_TEXTS = TextBatch.empty()
 GAPS = [
     Gap("MB-1", T0, T0 + 5, GapCause.BATCH_LOST),
@@ -72,7 +77,10 @@ def revised(records: Records, limit: int, since: int = 0) -> list[float]:
 
 
 def revise(store: Store, time: int, value: float, made: int) -> None:
-    store.edit(Edit(batch_of([(1, time, value, 0)]), NO_TEXTS, EditMode.UPDATE, Authorship("anna", "", made)))
+    """An edit of ``LEVEL`` at a time that the clock shows as ``made``."""
+    with pytest.MonkeyPatch.context() as clock:
+        clock.setattr(times, "now", lambda: made)
+        store.edit(Edit(batch_of([(1, time, value, 0)]), NO_TEXTS, EditMode.UPDATE, ANNA))
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 9, 10, 11])
@@ -103,7 +111,7 @@ def test_pages_of_revisions_are_the_whole_over_months_and_equal_times(store: Sto
         revise(store, MONTHS[number % 3] + number // 6, float(number), T0 + number // 5)
     records = Records(store)
     whole = revised(records, 1_000)
-    assert sorted(whole) == [float(number) for number in range(12)]
+    assert whole == [float(number) for number in range(12)]
     assert revised(records, limit) == whole
     assert revised(records, limit, since=T0) == [value for value in whole if value >= 5]
 
@@ -114,8 +122,95 @@ def test_pages_of_revisions_are_the_whole_where_a_clock_ran_backwards(store: Sto
         revise(store, MONTHS[number // 2 % 3], float(number), T0 + made)
     records = Records(store)
     whole = revised(records, 1_000)
-    assert sorted(whole) == [float(number) for number in range(8)]
+    assert whole == [float(number) for number in range(8)]
     assert revised(records, limit) == whole
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_is_changed_between_two_pages_comes_behind_in_whatever_month_and_whatever_the_clock_says(store_url: str, restarts: bool) -> None:
+    """A deletion of October in pieces, and a commit that corrects November after the first of them; the clock is set back, and the historian killed."""
+    store = open_store(store_url)
+    store.prepare([LEVEL])
+    october, november = MONTHS[1:]
+    store.commit(Commit(batch_of([(1, month + number, 1.0, 0) for month in (october, november) for number in range(4)]), NO_TEXTS))
+    store.delete(1, october, october + 2, ANNA)
+    store.commit(Commit(batch_of([(1, november, 2.0, 0)]), NO_TEXTS))
+    first = Records(store).revisions(LEVEL, *EVER, 0, 3)
+    if restarts:
+        store.close()
+        store = open_store(store_url)
+        store.prepare([LEVEL])
+    with pytest.MonkeyPatch.context() as clock:
+        clock.setattr(times, "now", lambda: T0)
+        store.delete(1, october + 2, october + 4, ANNA)
+        store.commit(Commit(batch_of([(1, MONTHS[0], 3.0, 0), (1, november, 3.0, 0)]), NO_TEXTS))
+    rest = Records(store).revisions(LEVEL, *EVER, 0, 100, first.next)
+    assert [*first.revisions.time, *rest.revisions.time] == [october, october + 1, november, october + 2, october + 3, november]
+    store.close()
+
+
+@pytest.mark.parametrize("reads", range(6))
+def test_what_is_changed_while_a_page_is_read_is_not_on_it_without_what_came_before(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, reads: int) -> None:
+    """After so many reads of a month, September, which has no file, October and November are changed one after the other."""
+    store, reader = open_store(sqlite_url), open_store(sqlite_url)
+    store.prepare([LEVEL])
+    revise(store, MONTHS[1], 1.0, T0)
+    revise(store, MONTHS[2], 2.0, T0)
+    reading = MonthFiles.reading
+    left = [partial(revise, store, MONTHS[number] + 1, 3.0 + number, T0) for number in range(3)]
+    months: list[int] = []
+
+    @contextmanager
+    def counted(files: MonthFiles, month: int) -> Iterator[Connection]:
+        months.append(month)
+        while len(months) > reads and left:
+            left.pop(0)()
+        with reading(files, month) as connection:
+            yield connection
+
+    records = Records(reader)
+    with monkeypatch.context() as patched:
+        patched.setattr(MonthFiles, "reading", counted)
+        pages = [records.revisions(LEVEL, *EVER, 0, 3)]
+    for change in left:
+        change()
+    while pages[-1].next is not None:
+        pages.append(records.revisions(LEVEL, *EVER, 0, 3, pages[-1].next))
+    found = [value for page in pages for value in page.revisions.new_value]
+    assert found in ([1.0, 2.0], [1.0, 2.0, 3.0, 4.0, 5.0]) if len(pages) == 1 else found == [1.0, 2.0, 3.0, 4.0, 5.0]
+    reader.close()
+    store.close()
+
+
+def test_a_page_of_revisions_costs_the_same_at_the_end_of_a_long_listing_as_at_its_begin(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(sqlite_url)
+    store.prepare([LEVEL])
+    for value in (1.0, 2.0):
+        store.commit(Commit(batch_of([(1, T0 + number, value, 0) for number in range(20_000)]), NO_TEXTS))
+    reading, steps = MonthFiles.reading, [0]
+
+    def step() -> None:
+        steps[0] += 1
+
+    @contextmanager
+    def counted(files: MonthFiles, month: int) -> Iterator[Connection]:
+        with reading(files, month) as connection:
+            connection.set_progress_handler(step, 100)
+            yield connection
+            connection.set_progress_handler(None, 100)
+
+    records = Records(store)
+    taken, cursor = [], None
+    with monkeypatch.context() as patched:
+        patched.setattr(MonthFiles, "reading", counted)
+        for _ in range(20):
+            steps[0] = 0
+            cursor = records.revisions(LEVEL, *EVER, 0, 1_000, cursor).next
+            taken.append(steps[0])
+    assert cursor is not None
+    assert max(taken) < 1_000, "a row takes some twenty steps; 20 000 rows would be 4 000 hundreds"
+    assert max(taken) < 2 * min(taken)
+    store.close()
 
 
 def test_what_is_changed_between_two_pages_comes_behind(store: Store) -> None:

@@ -38,7 +38,7 @@ async def test_what_is_deleted_while_the_commit_that_brought_it_is_under_way_is_
     async def delete() -> None:
         async with snapshot.removing(1, BEGIN + 5, BEGIN + 20):
             assert await asyncio.to_thread(is_committed.wait, 10)
-            assert await asyncio.to_thread(store.delete, 1, BEGIN + 5, BEGIN + 20, Authorship("a", "", times.now())) == 1
+            assert await asyncio.to_thread(store.delete, 1, BEGIN + 5, BEGIN + 20, Authorship("a", "")) == 1
 
     store.commit(Commit(first, TextBatch.empty()))
     snapshot.update(first)

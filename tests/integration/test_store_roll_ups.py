@@ -22,7 +22,7 @@ UNCERTAIN = int(Quality.UNCERTAIN_LAST_USABLE_VALUE)
 EVER = (-(2**60), 2**60)
 T0 = times.parse_time("2026-11-30T22:00:00Z", 0)
 LATER = T0 + 1000 * HOUR
-ANNA = Authorship("anna", "", LATER)
+ANNA = Authorship("anna", "")
 NO_TEXTS = TextBatch.empty()
 
 

@@ -50,8 +50,9 @@ _DELETE: Final[LiteralString] = (
 )
 _REVISIONS: Final[LiteralString] = """
     SELECT id, ts, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, "user", reason FROM sample_revision
-    WHERE tag_id = %s AND ts >= %s AND ts < %s AND revised_at > %s AND id > %s ORDER BY id LIMIT %s
-"""
+    WHERE tag_id = %s AND ts >= %s AND ts < %s AND revised_at > %s """
+_AS_MADE: Final[LiteralString] = _REVISIONS + "AND id > %s ORDER BY id LIMIT %s"
+_BY_TIME: Final[LiteralString] = _REVISIONS + "ORDER BY ts, id LIMIT %s"
 _VALUE: Final[dict[str, LiteralString]] = {"sample": "double precision", "sample_text": "text"}
 _OLD: Final[dict[str, LiteralString]] = {"sample": "old_value", "sample_text": "old_text"}
 _NEW: Final[dict[str, LiteralString]] = {"sample": "new_value", "sample_text": "new_text"}
@@ -84,7 +85,7 @@ def edit_rows(connection: Connection, batch: SampleBatch | TextBatch, mode: Edit
     table = "sample" if isinstance(batch, SampleBatch) else "sample_text"
     names = {"table": sql.Identifier(table), "old": sql.Identifier(_OLD[table]), "new": sql.Identifier(_NEW[table])}
     bounds = [moment_of(int(batch.time.min())), moment_of(int(batch.time.max()))]  # with these no other chunk is looked at
-    lock_revisions(connection)
+    made = lock_revisions(connection)
     _bring(connection, batch, _VALUE[table])
     if mode is not EditMode.REPLACE:
         connection.execute(sql.SQL(_INSERT).format(**names))
@@ -93,7 +94,7 @@ def edit_rows(connection: Connection, batch: SampleBatch | TextBatch, mode: Edit
         connection.execute(sql.SQL(_REPLACE).format(**names), bounds)
     else:
         connection.execute("UPDATE edited SET value = old_value, quality = old_quality WHERE is_there")  # what is rejected changes nothing
-    connection.execute(sql.SQL(_KEEP).format(**names), (moment_of(author.time), author.user, author.reason))
+    connection.execute(sql.SQL(_KEEP).format(**names), (made, author.user, author.reason))
     rows = np.array(connection.execute(_COUNT).fetchall(), np.intp).reshape(-1, 4)
     connection.execute("DROP TABLE edited")
     number, is_new, is_there, is_changed = rows[:, 0], rows[:, 1] != 0, rows[:, 2] != 0, rows[:, 3] != 0
@@ -104,8 +105,8 @@ def edit_rows(connection: Connection, batch: SampleBatch | TextBatch, mode: Edit
 
 def delete_rows(connection: Connection, tag_id: int, start: int, end: int, author: Authorship) -> int:
     """Deletes samples and texts of a tag and marks their hours; how many."""
-    lock_revisions(connection)
-    parameters = [tag_id, moment_of(start), moment_of(end), moment_of(author.time), author.user, author.reason, moment_of(kept_from(connection))]
+    made = lock_revisions(connection)
+    parameters = [tag_id, moment_of(start), moment_of(end), made, author.user, author.reason, moment_of(kept_from(connection))]
     count = 0
     for table, old in _OLD.items():
         row = connection.execute(sql.SQL(_DELETE).format(table=sql.Identifier(table), old=sql.Identifier(old)), parameters).fetchone()
@@ -115,7 +116,14 @@ def delete_rows(connection: Connection, tag_id: int, start: int, end: int, autho
 
 def read_revisions(connection: Connection, tag_id: int, start: int, end: int, since: int, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
     """A place is the row's id: whoever adds rows does it alone, so that they are seen in the order of their ids."""
-    rows = connection.execute(_REVISIONS, (tag_id, moment_of(start), moment_of(end), moment_of(since), behind[-1], limit)).fetchall()
+    return _revisions_of(connection.execute(_AS_MADE, (tag_id, moment_of(start), moment_of(end), moment_of(since), behind[-1], limit)).fetchall())
+
+
+def read_revisions_by_time(connection: Connection, tag_id: int, start: int, end: int, since: int, limit: int) -> Revisions:
+    return _revisions_of(connection.execute(_BY_TIME, (tag_id, moment_of(start), moment_of(end), moment_of(since), limit)).fetchall())
+
+
+def _revisions_of(rows: list[tuple[Any, ...]]) -> Revisions:
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * 11
     number, time, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason = columns
     was = np.array([quality is not None for quality in old_quality], np.bool_)

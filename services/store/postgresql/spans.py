@@ -22,6 +22,13 @@ _SPANS: Final[LiteralString] = """
 """``OFFSET 0`` keeps the two apart: span after span, each in order of time. With the outer bounds no other partition or chunk is looked at,
 if the planner knows their values: a plan that is kept for any values looks at all of them, for each span."""
 
+_NEWEST: Final[LiteralString] = """
+    SELECT found.ts FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS spans (start_ts, end_ts)
+    CROSS JOIN LATERAL (
+        SELECT ts FROM sample WHERE tag_id = %s AND ts >= start_ts AND ts < end_ts AND ts >= %s AND ts < %s ORDER BY ts DESC LIMIT 1
+    ) found
+"""
+
 _COLUMNS: Final = {name: kind for name, kind in SAMPLE_COLUMNS.items() if name != "tag_id"}
 _CHUNK_ENDS: Final[LiteralString] = (
     "SELECT range_end FROM timescaledb_information.chunks WHERE hypertable_name = 'sample' AND range_end > %s AND range_end < %s ORDER BY range_end"
@@ -40,6 +47,14 @@ def read_spans(connection: Connection, tag_id: int, start: Int64Column, end: Int
     borders = [0, *_borders(np.searchsorted(start, ends).tolist(), len(start)), len(start)]
     for first, behind in pairwise(borders):
         yield from _pages(connection, tag_id, start[first:behind], end[first:behind], page)
+
+
+def newest_in_spans(connection: Connection, tag_id: int, start: Int64Column, end: Int64Column) -> Int64Column:
+    """Times of the newest sample of each span that holds one."""
+    bounds = moment_of(int(start.min())), moment_of(int(end.max()))
+    parameters = (moments_of(start), moments_of(end), tag_id, *bounds)
+    found: Int64Column = read_columns(connection, sql.SQL(_NEWEST), parameters, {"ts": MOMENT}, prepare=False)["ts"]
+    return found
 
 
 def _chunk_ends(connection: Connection, start: int, end: int) -> Int64Column:

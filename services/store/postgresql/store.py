@@ -36,7 +36,7 @@ from services.store.metadata import Metadata
 from services.store.postgresql.connections import Connections
 from services.store.postgresql.continuous import refresh, want_refresh
 from services.store.postgresql.due import due_hours, give_back, kept_from, mark_due, mark_made_otherwise, remember_thinned, still_taken, take_back, take_due
-from services.store.postgresql.edits import delete_rows, edit_rows, read_revisions
+from services.store.postgresql.edits import delete_rows, edit_rows, read_revisions, read_revisions_by_time
 from services.store.postgresql.gathering import read_samples
 from services.store.postgresql.marks import DueMarks, hours_of
 from services.store.postgresql.moments import moment_of
@@ -45,7 +45,7 @@ from services.store.postgresql.retention import bytes_of, drop_old
 from services.store.postgresql.roll_ups import MINUTES, WHOLE_HOURS, read_roll_ups, replace_roll_ups
 from services.store.postgresql.schema import SCHEMA_LOCK, Found, bring_up, look
 from services.store.postgresql.sizing import sizing_of
-from services.store.postgresql.spans import read_spans
+from services.store.postgresql.spans import newest_in_spans, read_spans
 from services.store.postgresql.write import (
     catch_up_snapshot,
     forget_in_snapshot,
@@ -179,6 +179,10 @@ class PostgresqlStore:
             if len(start):
                 yield from read_spans(connection, tag_id, start, end, _PAGE, is_chunked=is_chunked)
 
+    def newest_in_spans(self, tag_id: int, start: Int64Column, end: Int64Column) -> Int64Column:
+        with self._connections.transaction(reads=True) as connection:
+            return newest_in_spans(connection, tag_id, start, end) if len(start) else start
+
     def scan_texts(self, tag_id: int, start: int, end: int) -> Iterator[TextBatch]:
         with self._connections.transaction(reads=True, one_state=True) as connection:
             while rows := connection.execute(_COLUMNS + "sample_text" + _BOUNDS, (tag_id, moment_of(start), moment_of(end), _PAGE)).fetchall():
@@ -213,6 +217,10 @@ class PostgresqlStore:
     def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
         with self._connections.transaction(reads=True) as connection:
             return read_revisions(connection, tag_id, start, end, since, behind, limit)
+
+    def revisions_by_time(self, tag_id: int, start: int, end: int, since: int, limit: int) -> Revisions:
+        with self._connections.transaction(reads=True) as connection:
+            return read_revisions_by_time(connection, tag_id, start, end, since, limit)
 
     def take_due(self, before: int, limit: int) -> DueHours:
         with self._marks.taking():
@@ -304,6 +312,18 @@ class PostgresqlStore:
         return [
             Gap(device, times.from_datetime(begin), None if finish is None else times.from_datetime(finish), GapCause(cause), recovered)
             for device, begin, finish, cause, recovered in rows
+        ]
+
+    def losses(self, device: str, start: int, end: int) -> Sequence[Gap]:
+        rows = self._connections.rows(
+            "SELECT start_ts, end_ts, cause FROM gap WHERE device = %s AND NOT recovered AND start_ts < %s AND (end_ts IS NULL OR end_ts > %s) "
+            "ORDER BY start_ts, cause",
+            device,
+            moment_of(end),
+            moment_of(start),
+        )
+        return [
+            Gap(device, times.from_datetime(begin), None if finish is None else times.from_datetime(finish), GapCause(cause)) for begin, finish, cause in rows
         ]
 
     def save_gap(self, gap: Gap) -> None:

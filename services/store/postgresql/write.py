@@ -42,8 +42,8 @@ _THERE: Final[LiteralString] = "s.tag_id = i.tag_id AND s.ts = i.ts AND s.ts >= 
 
 _COMPARE: Final[LiteralString] = "SELECT count(*), count(*) FILTER (WHERE " + _DIFFERS + ") FROM {rows} JOIN {table} s ON " + _THERE
 _KEEP_OLD: Final[LiteralString] = (
-    "INSERT INTO sample_revision (tag_id, ts, {old}, old_quality, {new}, new_quality) "
-    "SELECT s.tag_id, s.ts, s.value, s.quality, i.value, i.quality FROM {rows} JOIN {table} s ON " + _THERE + " WHERE " + _DIFFERS
+    "INSERT INTO sample_revision (revised_at, tag_id, ts, {old}, old_quality, {new}, new_quality) "
+    "SELECT %s, s.tag_id, s.ts, s.value, s.quality, i.value, i.quality FROM {rows} JOIN {table} s ON " + _THERE + " WHERE " + _DIFFERS
 )
 _REVISE: Final[LiteralString] = "UPDATE {table} s SET value = i.value, quality = i.quality FROM {rows} WHERE " + _THERE + " AND " + _DIFFERS
 _INSERT: Final[LiteralString] = "INSERT INTO {table} SELECT tag_id, ts, value, quality FROM {rows} ON CONFLICT (tag_id, ts) DO NOTHING"
@@ -92,17 +92,18 @@ def _merge(connection: Connection, table: str, batch: SampleBatch | TextBatch, r
     known, differing = connection.execute(sql.SQL(_COMPARE).format(**names), bounded).fetchone() or (0, 0)
     revised = inserted = 0
     if differing:
-        lock_revisions(connection)
-        connection.execute(sql.SQL(_KEEP_OLD).format(**names), bounded)
+        made = lock_revisions(connection)
+        connection.execute(sql.SQL(_KEEP_OLD).format(**names), [made, *bounded])
         revised = connection.execute(sql.SQL(_REVISE).format(**names), bounded).rowcount
     if known < len(batch):
         inserted = connection.execute(sql.SQL(_INSERT).format(**names), rows).rowcount
     return CommitReport(inserted, len(batch) - inserted - revised, revised)
 
 
-def lock_revisions(connection: Connection) -> None:
-    """Until the transaction ends."""
+def lock_revisions(connection: Connection) -> object:
+    """Until the transaction ends. The time that its revisions bear, as a parameter: it is looked up now that nobody else is before them."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_REVISION_LOCK,))
+    return moment_of(times.now())
 
 
 def write_positions(connection: Connection, positions: Sequence[Position]) -> None:

@@ -21,6 +21,11 @@ _SPANS: Final = _COLUMNS + (
 )
 """SQLite joins in the order in which it is written, and walks each table in order: span after span, by time."""
 
+_NEWEST: Final = (
+    "SELECT span.key, (SELECT ts FROM sample WHERE tag_id = ? AND ts >= json_extract(span.value, '$[0]') AND ts < json_extract(span.value, '$[1]') "
+    "ORDER BY ts DESC LIMIT 1) AS newest FROM json_each(?) AS span WHERE newest IS NOT NULL"
+)
+
 TEXTS: Final = "SELECT ts, value, quality FROM sample_text WHERE "
 
 
@@ -31,8 +36,17 @@ def samples_from(connection: sqlite3.Connection, tag_id: int, condition: str, pa
 
 def samples_in_spans(connection: sqlite3.Connection, tag_id: int, start: Int64Column, end: Int64Column, rows_a_batch: int) -> Iterator[SampleBatch]:
     """Samples with ``start[i] <= time < end[i]``, spans ascending, as ``samples_from`` gives them."""
-    spans = json.dumps(list(zip(start.tolist(), end.tolist(), strict=True)))
-    yield from _batches(connection.execute(_SPANS, (spans, tag_id)), tag_id, rows_a_batch)
+    yield from _batches(connection.execute(_SPANS, (_told(start, end), tag_id)), tag_id, rows_a_batch)
+
+
+def newest_of_spans(connection: sqlite3.Connection, tag_id: int, start: Int64Column, end: Int64Column) -> tuple[Int64Column, Int64Column]:
+    """Numbers of the spans that hold a sample, and the time of the newest in each."""
+    rows = np.array(connection.execute(_NEWEST, (tag_id, _told(start, end))).fetchall(), np.int64).reshape(-1, 2)
+    return rows[:, 0], rows[:, 1]
+
+
+def _told(start: Int64Column, end: Int64Column) -> str:
+    return json.dumps(list(zip(start.tolist(), end.tolist(), strict=True)))
 
 
 def _batches(rows_found: sqlite3.Cursor, tag_id: int, rows_a_batch: int) -> Iterator[SampleBatch]:

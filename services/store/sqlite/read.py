@@ -5,16 +5,17 @@ from contextlib import closing, suppress
 from heapq import merge
 from itertools import islice
 from sqlite3 import Connection
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from plant.batch import Int64Column, SampleBatch, TextBatch, TextColumn
 from plant.quality import ANY_QUALITY, QualityRange
 from services.store.interface import Place, Revisions
-from services.store.sqlite.columns import floats_of, samples_in_spans
+from services.store.sqlite.columns import floats_of, newest_of_spans, samples_in_spans
 from services.store.sqlite.month_files import MonthFiles, MonthGone
-from services.store.sqlite.months import month_of
+from services.store.sqlite.months import end_of, month_of, start_of
+from services.store.sqlite.numbering import last_number
 
 ROWS_A_BATCH: Final = 16_384
 
@@ -22,11 +23,11 @@ _BOUNDS: Final = "tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT ?"
 _BEFORE: Final = "tag_id = ? AND ts <= ? AND quality BETWEEN ? AND ? ORDER BY ts DESC LIMIT 1"
 _AFTER: Final = "tag_id = ? AND ts > ? AND quality BETWEEN ? AND ? ORDER BY ts LIMIT 1"
 _REVISIONS: Final = (
-    "SELECT made, ?1, id, ts, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason "
-    "FROM (SELECT *, max(revised_at) OVER (ORDER BY id) AS made FROM sample_revision WHERE tag_id = ?2) "
-    "WHERE ts >= ?3 AND ts < ?4 AND revised_at > ?5 AND (made, ?1, id) > (?6, ?7, ?8) ORDER BY id LIMIT ?9"
+    "SELECT id, ?1, 0, ts, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason FROM sample_revision "
+    "WHERE tag_id = ?2 AND ts >= ?3 AND ts < ?4 AND revised_at > ?5 "
 )
-"""``made``: the latest time that an author named so far, which never runs backwards."""
+_AS_MADE: Final = _REVISIONS + "AND id >= ?6 AND id <= ?8 AND (id, ?1) > (?6, ?7) ORDER BY id LIMIT ?9"
+_BY_TIME: Final = _REVISIONS + "ORDER BY ts, id LIMIT ?6"
 
 BatchT = TypeVar("BatchT", SampleBatch, TextBatch)
 Kind = Callable[[Connection, int, str, tuple[int, ...], int], Iterator[BatchT]]
@@ -68,6 +69,18 @@ def scan_spans(files: MonthFiles, tag_id: int, start: Int64Column, end: Int64Col
             yield from batches
 
 
+def newest_in_spans(files: MonthFiles, tag_id: int, start: Int64Column, end: Int64Column) -> Int64Column:
+    """Times of the newest sample of each span that holds one; the newest month is looked into first."""
+    found = [start[:0]]
+    for month in reversed(files.between(int(start.min()), int(end.max())) if len(start) else []):
+        inside = np.flatnonzero((start < end_of(month)) & (end > start_of(month)))
+        with suppress(MonthGone), files.reading(month) as connection:
+            number, time = newest_of_spans(connection, tag_id, start[inside], end[inside])
+            found.append(time)
+            start, end = np.delete(start, inside[number]), np.delete(end, inside[number])
+    return np.concatenate(found)
+
+
 def before(files: MonthFiles, kind: Kind[BatchT], tag_id: int, time: int, quality: QualityRange = ANY_QUALITY) -> list[BatchT]:
     """The newest sample at or before ``time`` of a quality in this range, if there is one."""
     first = month_of(time)
@@ -90,22 +103,38 @@ def _first(files: MonthFiles, kind: Kind[BatchT], condition: str, wanted: tuple[
 
 
 def revisions(files: MonthFiles, tag_id: int, start: int, end: int, since: int, behind: Place, limit: int | None, *, is_text: bool) -> Revisions:
-    """Revisions of one tag: those of a month in the order they were made, whatever times their authors name; months put together by these times.
+    """Revisions of one tag by their numbers; a place is the number and the month, since months that were begun by an older program have the same ones.
 
-    A place is the latest time that an author in its month had named, the month, and the number there.
+    Months are read one after the other, while others are written: what is newer than this read is left out, as it might be seen without what came before.
     """
+    last = last_number(files)
     made = []
     for month in files.between(start, end):
         with suppress(MonthGone), files.reading(month) as connection:
-            made.append(connection.execute(_REVISIONS, (month, tag_id, start, end, since, *behind, -1 if limit is None else limit)).fetchall())
-    rows = list(islice(merge(*made, key=lambda row: row[:3]), limit))
-    latest, of_month, number, time, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason = (
+            parameters = (month, tag_id, start, end, since, *behind[:2], last, -1 if limit is None else limit)
+            made.append(connection.execute(_AS_MADE, parameters).fetchall())
+    return _revisions_of(list(islice(merge(*made, key=lambda row: row[:2]), limit)), is_text=is_text)
+
+
+def revisions_by_time(files: MonthFiles, tag_id: int, start: int, end: int, since: int, limit: int, *, is_text: bool) -> Revisions:
+    """Revisions of one tag by the times of its samples, and by their numbers."""
+    rows: list[Any] = []
+    for month in files.between(start, end):
+        if len(rows) >= limit:
+            break
+        with suppress(MonthGone), files.reading(month) as connection:
+            rows += connection.execute(_BY_TIME, (month, tag_id, start, end, since, limit - len(rows))).fetchall()
+    return _revisions_of(rows, is_text=is_text)
+
+
+def _revisions_of(rows: list[Any], *, is_text: bool) -> Revisions:
+    number, of_month, rest, time, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason = (
         zip(*rows, strict=True) if rows else ((),) * 13
     )
     was = np.array([quality is not None for quality in old_quality], np.bool_)
     is_now = np.array([quality is not None for quality in new_quality], np.bool_)
     return Revisions(
-        np.array([latest, of_month, number], np.int64).T,
+        np.array([number, of_month, rest], np.int64).T,
         np.array(time, np.int64),
         np.array(revised_at, np.int64),
         was,

@@ -40,21 +40,27 @@ MONTH_TABLES: Final = (
         user TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT ''
     )""",
     "CREATE INDEX sample_revision_of ON sample_revision (tag_id, ts)",
+    "CREATE INDEX sample_revision_made ON sample_revision (tag_id)",  # and by id, as every index: a tag's revisions in the order they were made
     "CREATE TABLE roll_up_minute (tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, summary BLOB NOT NULL, PRIMARY KEY (tag_id, ts)) WITHOUT ROWID",
     "CREATE TABLE thinned (hour INTEGER NOT NULL, tag_id INTEGER NOT NULL, PRIMARY KEY (hour, tag_id)) WITHOUT ROWID",
     f"PRAGMA user_version = {MONTH_VERSION}",
 )
 
+NUMBER: Final = "max(first, (SELECT COALESCE(max(id), 0) + 1 FROM sample_revision))"
+"""Number of the next revision, in a query from ``numbering``."""
+
 WRITER_TABLES: Final = (
+    "CREATE TEMP TABLE numbering (first INTEGER NOT NULL)",
     "CREATE TEMP TABLE author (user TEXT NOT NULL, reason TEXT NOT NULL, revised_at INTEGER NOT NULL)",
     "CREATE TEMP TABLE incoming (row INTEGER PRIMARY KEY, tag_id INTEGER NOT NULL, ts INTEGER NOT NULL, value, quality INTEGER NOT NULL)",
-    """CREATE TEMP TRIGGER sample_replaced AFTER UPDATE ON main.sample BEGIN
-        INSERT INTO sample_revision (tag_id, ts, revised_at, old_value, old_quality, new_value, new_quality, user, reason)
-            SELECT old.tag_id, old.ts, revised_at, old.value, old.quality, new.value, new.quality, user, reason FROM author;
+    f"""CREATE TEMP TRIGGER sample_replaced AFTER UPDATE ON main.sample BEGIN
+        INSERT INTO sample_revision (id, tag_id, ts, revised_at, old_value, old_quality, new_value, new_quality, user, reason)
+            SELECT {NUMBER}, old.tag_id, old.ts, revised_at, old.value, old.quality, new.value, new.quality, user, reason FROM author, numbering;
     END""",
-    """CREATE TEMP TRIGGER sample_text_replaced AFTER UPDATE ON main.sample_text BEGIN
-        INSERT INTO sample_revision (tag_id, ts, revised_at, old_text, old_quality, new_text, new_quality, user, reason)
-            SELECT old.tag_id, old.ts, revised_at, old.value, old.quality, new.value, new.quality, user, reason FROM author;
+    f"""CREATE TEMP TRIGGER sample_text_replaced AFTER UPDATE ON main.sample_text BEGIN
+        INSERT INTO sample_revision (id, tag_id, ts, revised_at, old_text, old_quality, new_text, new_quality, user, reason)
+            SELECT {NUMBER}, old.tag_id, old.ts, revised_at, old.value, old.quality, new.value, new.quality, user, reason FROM author, numbering;
     END""",
 )
-"""What the connection that writes a month has beside: who changes history, the rows of an edit, and that what is replaced is kept."""
+"""What the connection that writes a month has beside: who changes history, how revisions are numbered, the rows of an edit, and that what is replaced is
+kept."""

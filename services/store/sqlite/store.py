@@ -46,6 +46,7 @@ from services.store.sqlite.integrity import check_main, check_months
 from services.store.sqlite.ledger import catch_up_snapshot, forget_in_snapshot, positions_in, write_gaps, write_positions, write_snapshot
 from services.store.sqlite.month_files import MonthFiles, MonthGone, companions
 from services.store.sqlite.months import by_month, end_of, months_of, name_of
+from services.store.sqlite.numbering import RevisionNumbers
 from services.store.sqlite.roll_ups import read_hours, read_minutes, save_roll_ups, thin, thinned_among
 from services.store.sqlite.upgrading import bring_up, require_schema
 from services.store.sqlite.write import delete_history, edit_history, hours_between, write_history
@@ -68,6 +69,7 @@ class SqliteStore:
         self._file = file
         self._connections = Connections(file, readers=_READERS)
         self._files = MonthFiles(file)
+        self._numbers = RevisionNumbers(self._files)
         self._due = DueMarks(self._connections)
         self._metadata = Metadata(engine_of(file, QueuePool))
         self._is_ready = False
@@ -97,7 +99,7 @@ class SqliteStore:
         reports = []
         with self._one_changes:
             for month, batches in self._due_by_month(distinct(commit.samples), distinct(commit.texts)).items():
-                with self._files.writing(month) as connection:
+                with self._numbers.writing(month) as connection:
                     reports += [write_history(connection, batch) for batch in batches]
             if commit.positions or commit.gaps:
                 with self._main.writing() as connection:
@@ -145,6 +147,9 @@ class SqliteStore:
     def scan_spans(self, tag_id: int, start: Int64Column, end: Int64Column) -> Iterator[SampleBatch]:
         return read.scan_spans(self._history, tag_id, start, end)
 
+    def newest_in_spans(self, tag_id: int, start: Int64Column, end: Int64Column) -> Int64Column:
+        return read.newest_in_spans(self._history, tag_id, start, end)
+
     def scan_texts(self, tag_id: int, start: int, end: int) -> Iterator[TextBatch]:
         return read.scan(self._history, texts_from, tag_id, start, end)
 
@@ -167,15 +172,17 @@ class SqliteStore:
                     hours = hours_between(connection, tag_id, start, end)
                 if len(hours):
                     self._due.mark_hours(np.full(len(hours), tag_id, np.int32), hours)
-                    with self._files.writing(month) as connection:
+                    with self._numbers.writing(month) as connection:
                         deleted += delete_history(connection, tag_id, start, end, author)
             if was_current:
                 catch_up_snapshot(self._main, self._files, tag_id)
         return deleted
 
     def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
-        is_text = self._rows("SELECT data_type = 'String' FROM tag WHERE id = ?", (tag_id,)) == [(1,)]
-        return read.revisions(self._history, tag_id, start, end, since, behind, limit, is_text=is_text)
+        return read.revisions(self._history, tag_id, start, end, since, behind, limit, is_text=self._is_text(tag_id))
+
+    def revisions_by_time(self, tag_id: int, start: int, end: int, since: int, limit: int) -> Revisions:
+        return read.revisions_by_time(self._history, tag_id, start, end, since, limit, is_text=self._is_text(tag_id))
 
     def take_due(self, before: int, limit: int) -> DueHours:
         with self._one_changes:  # nothing is being written whose hour is taken here
@@ -234,6 +241,14 @@ class SqliteStore:
             (end, start, *(behind or (FIRST_TIME - 1, "", "")), -1 if limit is None else limit),
         )
         return [Gap(device, begin, finish, GapCause(cause), bool(recovered)) for device, begin, finish, cause, recovered in rows]
+
+    def losses(self, device: str, start: int, end: int) -> Sequence[Gap]:
+        rows = self._rows(
+            "SELECT start_ts, end_ts, cause FROM gap WHERE device = ? AND NOT recovered AND start_ts < ? AND (end_ts IS NULL OR end_ts > ?) "
+            "ORDER BY start_ts, cause",
+            (device, end, start),
+        )
+        return [Gap(device, begin, finish, GapCause(cause)) for begin, finish, cause in rows]
 
     def save_gap(self, gap: Gap) -> None:
         check_gap(gap)
@@ -299,12 +314,15 @@ class SqliteStore:
         rejected: list[int] = []
         for month, (part,) in self._due_by_month(batch).items():
             (positions,) = np.nonzero(months_of(batch.time) == month)
-            with self._files.writing(month) as connection:
+            with self._numbers.writing(month) as connection:
                 inserted, replaced, refused = edit_history(connection, part, edit)
             counts["inserted"] += inserted
             counts["replaced"] += replaced
             rejected += positions[refused].tolist()
         return np.array(sorted(rejected), np.intp)
+
+    def _is_text(self, tag_id: int) -> bool:
+        return self._rows("SELECT data_type = 'String' FROM tag WHERE id = ?", (tag_id,)) == [(1,)]
 
     def _rows(self, query: str, parameters: tuple[int | str, ...] = ()) -> list[tuple[Any, ...]]:
         with self._main.reading() as connection:

@@ -1,7 +1,7 @@
 """Writing a month of history, inside a transaction of the caller.
 
 Rule: insert what is new; only if something was there already, go over the rows once more and replace what differs. A trigger of the connection keeps what is
-replaced in ``sample_revision``, with the author that stands in ``author``.
+replaced in ``sample_revision``, with the author that stands in ``author`` and a number not below the one in ``numbering``.
 """
 
 import sqlite3
@@ -14,6 +14,7 @@ from plant.batch import Int64Column, SampleBatch, TextBatch
 from plant.edit import EditMode
 from services.store.interface import HOUR, Authorship, CommitReport, Edit
 from services.store.sqlite.columns import rows_of
+from services.store.sqlite.schema import NUMBER
 
 _DIFFERS: Final = "{0}.value IS NOT {1}.value OR {0}.quality <> {1}.quality"
 _REPLACING: Final = (
@@ -32,7 +33,7 @@ def write_history(connection: sqlite3.Connection, batch: SampleBatch | TextBatch
     inserted = connection.total_changes - before
     if inserted == len(rows):
         return CommitReport(inserted, 0, 0)
-    _sign(connection, Authorship("", "", times.now()))
+    _sign(connection, Authorship("", ""))
     before = connection.total_changes
     connection.executemany(_REPLACING.format(table), rows)
     revised = (connection.total_changes - before) // 2  # a row and its revision
@@ -50,8 +51,9 @@ def edit_history(connection: sqlite3.Connection, batch: SampleBatch | TextBatch,
     rejected = [row for (row,) in connection.execute(f"SELECT row FROM incoming WHERE {refused} ORDER BY row").fetchall()]
     connection.execute(f"DELETE FROM incoming WHERE {refused}")
     connection.execute(
-        f"INSERT INTO sample_revision (tag_id, ts, revised_at, new_{column}, new_quality, user, reason) "
-        f"SELECT tag_id, ts, revised_at, value, quality, user, reason FROM incoming, author WHERE NOT {stored} ORDER BY row"
+        f"INSERT INTO sample_revision (id, tag_id, ts, revised_at, new_{column}, new_quality, user, reason) "
+        f"SELECT {NUMBER} - 1 + row_number() OVER (ORDER BY row), tag_id, ts, revised_at, value, quality, user, reason "
+        f"FROM incoming, author, numbering WHERE NOT {stored}"
     )
     replaced = connection.execute(
         f"UPDATE {table} AS s SET value = i.value, quality = i.quality FROM incoming i WHERE i.tag_id = s.tag_id AND i.ts = s.ts AND "
@@ -67,8 +69,9 @@ def delete_history(connection: sqlite3.Connection, tag_id: int, start: int, end:
     deleted = 0
     for table, column in (("sample", "value"), ("sample_text", "text")):
         connection.execute(
-            f"INSERT INTO sample_revision (tag_id, ts, revised_at, old_{column}, old_quality, user, reason) "
-            f"SELECT tag_id, ts, revised_at, value, quality, user, reason FROM {table}, author WHERE tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts",
+            f"INSERT INTO sample_revision (id, tag_id, ts, revised_at, old_{column}, old_quality, user, reason) "
+            f"SELECT {NUMBER} - 1 + row_number() OVER (ORDER BY ts), tag_id, ts, revised_at, value, quality, user, reason "
+            f"FROM {table}, author, numbering WHERE tag_id = ? AND ts >= ? AND ts < ?",
             (tag_id, start, end),
         )
         deleted += connection.execute(f"DELETE FROM {table} WHERE tag_id = ? AND ts >= ? AND ts < ?", (tag_id, start, end)).rowcount
@@ -93,5 +96,6 @@ def _table_of(batch: SampleBatch | TextBatch) -> tuple[str, str]:
 
 
 def _sign(connection: sqlite3.Connection, author: Authorship) -> None:
+    """From here on, inside the transaction, revisions are this author's and of now: whoever read before saw what they replace."""
     connection.execute("DELETE FROM author")
-    connection.execute("INSERT INTO author VALUES (?, ?, ?)", (author.user, author.reason, author.time))
+    connection.execute("INSERT INTO author VALUES (?, ?, ?)", (author.user, author.reason, times.now()))
