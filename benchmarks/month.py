@@ -23,6 +23,7 @@ from plant import SampleBatch, TextBatch, times
 from plant.aggregates import AggregateFunction
 from plant.site import Site
 from plant.site_writer import write_site
+from plant.tag import Tag
 from services.historian.metrics import HistorianMetrics
 from services.historian.upkeep import Upkeep
 from services.retrieval import ARROW, JSON, Intervals, Processed
@@ -62,14 +63,14 @@ def comparisons() -> Iterator[Comparison]:
         yield from asyncio.run(_served(database))
 
 
-def load(store: Store) -> None:
-    """A slow wave with noise, in steps of a transmitter with 12 bits; a thousandth of it Bad."""
+def load(store: Store, tag: Tag = TAG) -> None:
+    """The month of ``tag``: a slow wave with noise, in steps of a transmitter with 12 bits; a thousandth of it Bad."""
     chance = np.random.default_rng(1)
     for begin in range(START, END, _ROWS_A_COMMIT * SECOND):
         time = np.arange(begin, min(begin + _ROWS_A_COMMIT * SECOND, END), SECOND)
         value = 50 + 30 * np.sin(time / (2 * HOUR)) + chance.normal(size=len(time))
         quality = np.where(chance.random(len(time)) < 0.001, np.int16(-32768), np.int16(0))
-        store.commit(Commit(SampleBatch(np.full(len(time), TAG.id, np.int32), time, np.round(value * 40.95) / 40.95, quality), TextBatch.empty()))
+        store.commit(Commit(SampleBatch(np.full(len(time), tag.id, np.int32), time, np.round(value * 40.95) / 40.95, quality), TextBatch.empty()))
 
 
 def compress(database: Database, table: str) -> None:

@@ -11,7 +11,8 @@ Rules:
    Both ends of a loss are told by the offset that was known before it.
 5. A source time that cannot be is set right (``drivers.source_clock``) before anything is made of it.
 6. A write goes out only while a session is open and the heartbeat moves, once, and never later than its deadline.
-7. A device whose heartbeat stands still is Bad though the link is up: what it goes on sending is held back, one value a tag, until the heartbeat moves.
+7. A device whose heartbeat stands still is Bad though the link is up: what it goes on sending is held back, one value a tag, until the heartbeat moves. Then
+   each tag has its current value again, those too of which a device that tells changes alone has nothing to say.
 8. What was missed in an outage is asked of the device's own history, where it keeps one (``recovery``).
 9. A fault of ours in a session costs this device its session and no other device anything: ``drivers.shelter``.
 """
@@ -99,7 +100,10 @@ class DeviceLink(Generic[DeviceT]):
         """At the loss from which ``_lost_from`` is."""
         self._resumption: Resumption | None = None
         self._heartbeat = _watch_of(device, tags)
-        self._held: CurrentValues | None = None
+        self._current = CurrentValues(self._readable)
+        """Of a device with a heartbeat, in this session."""
+        self._is_stopped = False
+        self._is_forwarding = False
         self._overflow = OverflowWatch(account)
         self._source_clock = SourceClock([tag.id for tag in self._readable], metrics, has_clock=device.has_clock)
         self._status = DeviceStatus(device.name, device.protocol, device.endpoint, LinkState.CONNECTING, clock())
@@ -145,6 +149,7 @@ class DeviceLink(Generic[DeviceT]):
     async def _one_session(self) -> tuple[bool, DeviceUnreachable | DeviceProtocolError]:
         """Whether the session brought anything, and what ended it. That is said before the session is closed: a silent device is slow to part from."""
         self._opened_at = self._clock()
+        self._current = CurrentValues(self._readable)
         self._source_clock.begin(self._opened_at, self._lost_from)
         try:
             session = await self._open()
@@ -196,13 +201,24 @@ class DeviceLink(Generic[DeviceT]):
             return
         now = self._clock()
         batch = self._source_clock.set_right(batch, now, None if self._session is None else self._session.clock_offset)
-        has_moved = self._heartbeat is not None and self._heartbeat.see(batch, time.monotonic())
-        if self._held is not None:
-            self._held.update(batch)
-            if has_moved:
-                await self._runs_again(self._held, now)
-            return
-        await self._publish_known(batch, self._opened_at)
+        if self._heartbeat is not None:
+            self._current.update(batch)
+            await self._forward_if_runs(self._heartbeat, batch, now)
+        else:
+            await self._publish_known(batch, self._opened_at)
+
+    async def _forward_if_runs(self, heartbeat: HeartbeatWatch, batch: Batch, now: int) -> None:
+        begun = time.monotonic()
+        has_moved = heartbeat.see(batch, begun)
+        self._is_forwarding = True
+        try:
+            if not self._is_stopped:
+                await self._publish_known(batch, self._opened_at)
+            elif has_moved:
+                await self._runs_again(now)
+        finally:
+            self._is_forwarding = False
+        heartbeat.excuse(time.monotonic() - begun)
 
     async def _publish_known(self, batch: Batch, known_from: int) -> None:
         if self._resumption is not None:
@@ -211,12 +227,16 @@ class DeviceLink(Generic[DeviceT]):
         self._device_time.said(batch)
         await self._publish(batch)
 
-    async def _watch_heartbeat(self, heartbeat: HeartbeatWatch) -> None:
+    async def _watch_heartbeat(self, heartbeat: HeartbeatWatch, session: Session) -> None:
         while True:
-            left = heartbeat.left(time.monotonic())
-            if left <= 0 and self._held is None:
+            begun = time.monotonic()
+            await asyncio.sleep(_HEARTBEAT_PERIOD)
+            now = time.monotonic()
+            heartbeat.excuse(max(0.0, now - begun - _HEARTBEAT_PERIOD))
+            silent_for = (self._clock() - max(self._heard or 0, session.last_heard)) / times.MICROSECONDS
+            is_due = heartbeat.left(now - max(0.0, silent_for)) <= 0
+            if is_due and not self._is_stopped and not self._is_forwarding:
                 await self._stopped()
-            await asyncio.sleep(max(left, _HEARTBEAT_PERIOD))
 
     async def _stopped(self) -> None:
         """The link is up and the PLC does not run."""
@@ -227,19 +247,19 @@ class DeviceLink(Generic[DeviceT]):
         """Tells that the PLC stands still, and for how many seconds at least."""
         beat = _beat_of(self._device)
         _log.warning("%s at %s: %s", self._device.name, self._device.endpoint, _standstill(beat))
-        self._held = CurrentValues(self._readable)
+        self._is_stopped = True
         self._metrics.stopped(True)
         self._enter(LinkState.DEGRADED, _standstill(beat))
         return beat.within
 
-    async def _runs_again(self, held: CurrentValues, now: int) -> None:
+    async def _runs_again(self, now: int) -> None:
         _log.info("%s at %s: the heartbeat moves again", self._device.name, self._device.endpoint)
-        self._held = None
+        self._is_stopped = False
         self._metrics.stopped(False)
         self._enter(LinkState.UP, None)
         if self._account is not None:
             self._account.regained(GapCause.DEVICE_STOPPED, self._device_time.at(now))
-        for batch in held.of([tag.id for tag in self._readable]):
+        for batch in self._current.of([tag.id for tag in self._readable]):
             if len(batch):
                 await self._publish_known(batch, now)
 
@@ -277,13 +297,13 @@ class DeviceLink(Generic[DeviceT]):
         beside: list[asyncio.Task[None]] = []
         # Not the time at which it was opened: what changed before the device was asked to watch is not sent.
         back_at = self._clock() + self._offset_at_loss
-        if self._held is not None:  # it stood still when the link was lost, and has not moved since
+        if self._is_stopped:  # it stood still when the link was lost, and has not moved since
             self._hold_back()
             if self._account is not None:
                 self._account.lost(GapCause.DEVICE_STOPPED, back_at)
         if self._heartbeat is not None:
             self._heartbeat.begin_anew(time.monotonic())
-            beside.append(asyncio.create_task(self._watch_heartbeat(self._heartbeat)))
+            beside.append(asyncio.create_task(self._watch_heartbeat(self._heartbeat, session)))
         if self._resumption is not None and self._account is not None and self._recovery is not None:
             self._account.regained(GapCause.LINK_LOST, back_at)
             if self._lost_from is not None:
@@ -296,7 +316,7 @@ class DeviceLink(Generic[DeviceT]):
         self._metrics.stopped(False)
         self._metrics.overloaded(False)
         self._overflow.end()
-        if self._held is not None and self._account is not None:
+        if self._is_stopped and self._account is not None:
             self._account.regained(GapCause.DEVICE_STOPPED, self._device_time.at(self._heard or self._clock()))
         self._enter(LinkState.DOWN, str(error))
         quality = Quality.BAD_COMMUNICATION_ERROR if isinstance(error, DeviceProtocolError) else Quality.BAD_NO_COMMUNICATION
@@ -340,7 +360,7 @@ class DeviceLink(Generic[DeviceT]):
         if session is None or deadline <= 0:
             reason = "its time is over" if session else f"there is no link to {self._device.name}"
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {reason}", Quality.BAD_NOT_CONNECTED)
-        if self._held is not None:
+        if self._is_stopped:
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {_standstill(_beat_of(self._device))}", Quality.BAD_OUT_OF_SERVICE)
         attempt = WriteAttempt()
         try:

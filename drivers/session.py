@@ -6,7 +6,7 @@ forwards their batches, says Bad once for every tag when a session is lost, and 
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -60,6 +60,12 @@ class WriteOutcome:
     detail: str
     quality: int = 0
     read_back: CommandValue | None = None
+
+    def seen_as(self, seen: "WriteOutcome") -> "WriteOutcome":
+        """This outcome, which is open, once a read-back has ended as ``seen``: as written it is confirmed."""
+        if seen.status is WriteStatus.CONFIRMED:
+            return replace(seen, detail=f"read back as written ({self.detail})")
+        return self if seen.read_back is None else replace(self, detail=f"{self.detail}; it reads {seen.read_back!r} now", read_back=seen.read_back)
 
 
 class WriteAttempt:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from monazite.atomic_file import PRIVATE, write_atomically
 from monazite.child import Launch
 from monazite.data_folder import DataFolder
 from monazite.settings import PREFIX, Settings, variable_of
-from monazite.supervisor import Details, ProcessSpec
+from monazite.supervisor import Ailment, Details, ProcessSpec
 from services import bus
 
 NATS: Final = "nats"
@@ -25,6 +26,8 @@ API: Final = "api"
 LOOPBACK: Final = "127.0.0.1"
 _READY_WITHIN: Final = 60.0
 _POLL: Final = 0.05
+_ROOM: Final = 32 * 1024**2
+"""Bytes free on the disk of the streams from which it is not full any more."""
 
 
 class Assembly:
@@ -75,7 +78,13 @@ class Assembly:
             await bus.wait_until_ready(LOOPBACK, port, _READY_WITHIN)
             return {"port": port, "url": f"nats://{LOOPBACK}:{port}"}
 
-        return ProcessSpec(NATS, launch, ready, _READY_WITHIN)
+        def has_room() -> bool:
+            try:
+                return shutil.disk_usage(folder.nats).free >= _ROOM
+            except OSError:
+                return False
+
+        return ProcessSpec(NATS, launch, ready, _READY_WITHIN, ailment=Ailment("does not write to a stream any more", bus.FAILED_WRITE, has_room))
 
     def _service(self, name: str) -> ProcessSpec:
         ready_file = self._folder.run / f"{name}.json"

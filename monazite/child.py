@@ -30,16 +30,18 @@ class Launch:
 class Child:
     """A running child. Made by ``spawn``."""
 
-    def __init__(self, process: Process, lifeline: ParentLifeline, log: RotatingLog) -> None:
+    def __init__(self, process: Process, lifeline: ParentLifeline, log: RotatingLog, words: bytes) -> None:
         self._process = process
         self._lifeline = lifeline
         self._log = log
+        self._words = words
+        self.said = 0
         self._output = asyncio.create_task(self._keep_output())
         self._begun = asyncio.get_running_loop().time()
 
     @classmethod
-    async def spawn(cls, launch: Launch, log: RotatingLog, kept_fds: Sequence[int] = ()) -> "Child":
-        """``kept_fds`` are descriptors that the child holds open for as long as it lives.
+    async def spawn(cls, launch: Launch, log: RotatingLog, kept_fds: Sequence[int] = (), words: bytes = b"") -> "Child":
+        """``kept_fds`` are descriptors that the child holds open for as long as it lives. ``said`` counts how often its output has the ``words``.
 
         Raises:
             OSError: the program cannot be run.
@@ -59,7 +61,7 @@ class Child:
             lifeline.close()
             raise
         lifeline.handed_over()
-        return cls(process, lifeline, log)
+        return cls(process, lifeline, log, words)
 
     @property
     def pid(self) -> int:
@@ -119,5 +121,6 @@ class Child:
     async def _keep_output(self) -> None:
         assert self._process.stdout is not None  # asked for in spawn
         while data := await self._process.stdout.read(_CHUNK):
+            self.said += data.count(self._words) if self._words else 0
             with contextlib.suppress(OSError):  # a full disk must not block the child: its line is lost, the pipe stays empty
                 self._log.write(data)

@@ -144,6 +144,19 @@ def quarantine(
 
 
 @app.command()
+def recalculate(
+    tag: Annotated[str, typer.Argument(metavar="TAG", help="Name of a calculated tag.")],
+    start: Annotated[str, typer.Option("--from", help="2026-11-23T04:00:00Z, or an offset from now.")],
+    end: Annotated[str, typer.Option("--to", help="Not included.")] = "now",
+    reason: Annotated[str, typer.Option(help="Why, for the audit trail.")] = "",
+    plant: Plant = None,
+    data: Data = None,
+) -> None:
+    """Computes a calculated tag again from its stored inputs, as after a change of its expression. The historian does it, and must know the change."""
+    typer.echo(importlib.import_module("monazite.recalculate").run(load_settings(plant=plant, data=data), tag, start, end, reason))
+
+
+@app.command()
 def browse(
     url: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT/PATH")],
     out: Annotated[Path | None, typer.Option(help="New site folder to write [default: a table on standard output].", show_default=False)] = None,

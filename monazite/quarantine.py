@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from monazite.data_folder import DataFolder
+from monazite.bus_of import address_of
 from monazite.settings import Settings
 from plant import ConfigurationError, Problem, times
 from plant.errors import BusUnavailable
@@ -34,7 +34,7 @@ def run(settings: Settings, out: Path | None) -> str:
 
 
 async def _run(settings: Settings, out: Path | None) -> str:
-    url, password = _address(settings)
+    url, password = address_of(settings)
     lines, total = list[str](), 0
     async with await Bus.connect(url, name="quarantine", user=settings.nats_user, password=password, deadline=_DEADLINE) as bus:
         async for message in quarantined(bus):
@@ -44,20 +44,6 @@ async def _run(settings: Settings, out: Path | None) -> str:
                 _copy(message, out)
     end = f"{len(lines)} messages, {total} bytes in quarantine"
     return "\n".join([*lines, end if out is None else f"{end}; copied to {out}"])
-
-
-def _address(settings: Settings) -> tuple[str, str]:
-    """URL and password of the bus: what the settings name, else that of ``monazite up`` on the data folder."""
-    folder = DataFolder(settings.data.absolute())
-    if "nats_url" in settings.model_fields_set or not folder.endpoints.exists():
-        return settings.nats_url, settings.password_of_bus()
-    try:
-        return json.loads(folder.endpoints.read_text(encoding="utf-8"))["nats"], folder.nats_password.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = Problem(
-            str(folder.endpoints), None, None, f"does not lead to the bus: {error}", "start `monazite up` on this folder, or set MONAZITE_NATS_URL"
-        )
-        raise ConfigurationError([problem]) from None
 
 
 def _line(message: Quarantined) -> str:

@@ -6,6 +6,7 @@ Rules:
 2. The first start of each must succeed, or nothing runs; later deaths are mended for ever, with a growing delay.
 3. No process outlives its supervisor, however that ends: ``lifeline`` for ours, ``guard`` for others.
 4. A process that gives no sign of life is reported after ``SILENT_AFTER`` seconds and replaced after ``REPLACED_AFTER``.
+5. A process that says that it does its work no more (``Ailment``) is replaced when that may help, and goes on saying so.
 """
 
 import asyncio
@@ -43,6 +44,16 @@ class StartFailed(MonaziteError):
 
 
 @dataclass(frozen=True, slots=True)
+class Ailment:
+    """What a new start cures. ``words`` stand in the process's output each time that it fails; ``is_curable``: whether it would not fail again at once.
+    ``name`` says it to people."""
+
+    name: str
+    words: bytes
+    is_curable: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessSpec:
     """How to run one process.
 
@@ -55,6 +66,7 @@ class ProcessSpec:
     ready: Callable[[int], Awaitable[Details]]
     ready_deadline: float = 30.0
     stop_deadline: float = 15.0
+    ailment: Ailment | None = None
 
 
 class State(StrEnum):
@@ -164,7 +176,8 @@ class Keeper:
         self._enter(State.STARTING)
         self._log.forget_lines()
         try:
-            child = await Child.spawn(self._spec.launch(self._details), self._log, self._kept_fds)
+            words = b"" if self._spec.ailment is None else self._spec.ailment.words
+            child = await Child.spawn(self._spec.launch(self._details), self._log, self._kept_fds, words)
         except OSError as error:
             raise StartFailed(self.name, str(error), self._log) from None
         self._child = child
@@ -225,9 +238,14 @@ class Keeper:
 
     async def _until_dead(self, child: Child) -> str:
         died = asyncio.create_task(child.wait())
+        ailment, heard = self._spec.ailment, 0
         try:
             while not died.done():
                 await asyncio.wait({died}, timeout=0.5)
+                if ailment is not None and child.said > heard:
+                    if ailment.is_curable():
+                        return f"{ailment.name} and is replaced"
+                    heard = child.said  # what it said before there is a cure does not say that it is still ill
                 silent = child.silent_for
                 if silent > REPLACED_AFTER:
                     return f"gave no sign of life for {silent:.0f} s and is replaced"

@@ -32,6 +32,16 @@ class CurrentValues:
         else:
             self._update_texts(batch)
 
+    def forget(self, tag_id: int, start: int, end: int) -> int | None:
+        """Time of the current value of a tag, if that is ``start <= time < end`` (UTC microseconds): it has none then, until it is updated."""
+        for index, times, changed in ((self._numbers, self._time, self._changed), (self._texts, self._text_time, self._text_changed)):
+            at = index.positions(np.array([tag_id], np.int32))
+            at = at[at >= 0]
+            if len(at) and start <= (time := int(times[at[0]])) < end:
+                times[at], changed[at] = _NEVER, False
+                return time
+        return None
+
     def newer(self, batch: Batch) -> Batch:
         """The rows of ``batch`` that are later than the current value of their tag."""
         index, time = (self._numbers, self._time) if isinstance(batch, SampleBatch) else (self._texts, self._text_time)

@@ -17,6 +17,7 @@ class GapCause(StrEnum):
     GATEWAY_STOPPED = "gateway stopped"
     BATCH_LOST = "batch lost"
     BUS_REFUSED = "bus refused"
+    STORE_REFUSED = "store refused"
 
 
 @dataclass(frozen=True, slots=True)

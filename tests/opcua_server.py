@@ -44,6 +44,8 @@ class Manners:
     """Seconds, for the items of one call."""
     refusal: Callable[[ua.MonitoredItemCreateRequest], int] = lambda item: ua.StatusCodes.Good
     write_refusals: dict[ua.NodeId, int] = field(default_factory=dict)
+    refuses_what_it_wrote: bool = False
+    """As a gateway whose device took the write and did not say so."""
     knows_ranges: bool = True
     stamps_reads: bool = False
     clock_ahead: timedelta = timedelta()
@@ -92,8 +94,11 @@ class _Attributes(AttributeService):
         return [await self._write(request, user) for request in params.NodesToWrite]
 
     async def _write(self, request: ua.WriteValue, user: User) -> ua.StatusCode:
-        if request.NodeId in self._manners.write_refusals:
-            return ua.StatusCode(ua.UInt32(self._manners.write_refusals[request.NodeId]))
+        refusal = self._manners.write_refusals.get(request.NodeId)
+        if refusal is not None and self._manners.refuses_what_it_wrote:
+            await super().write(ua.WriteParameters(NodesToWrite=[request]), user)
+        if refusal is not None:
+            return ua.StatusCode(ua.UInt32(refusal))
         if request.IndexRange and self._manners.knows_ranges:
             held = self._aspace.read_attribute_value(request.NodeId, request.AttributeId).Value
             given = request.Value.Value

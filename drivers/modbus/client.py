@@ -11,6 +11,8 @@ from plant.device import ModbusDevice
 from plant.errors import DeviceUnreachable
 
 _AHEAD_OF_THE_WINDOW: Final = 2
+_RESETS: Final = 3
+"""Of a line by other units, that one read outlives."""
 _SETTLING: Final = 0.005
 """Seconds at least; copies come with the next segment or the next turn of a converter."""
 
@@ -123,11 +125,13 @@ class ModbusClient:
             exchange.future.exception()  # else asyncio reports an error that nobody looked at
 
     async def read(self, request: ReadRequest, *, first: bool = False) -> tuple[Answer, int]:
-        """One read, asked once more where another unit's error cut it short. Raises as ``ask`` and ``answer``."""
-        try:
-            return await self.answer(self.ask(request, first=first))
-        except LineReset:
-            return await self.answer(self.ask(request, first=first))
+        """One read, asked again where another unit's error cut it short, a few times. Raises as ``ask`` and ``answer``."""
+        for _ in range(_RESETS):
+            try:
+                return await self.answer(self.ask(request, first=first))
+            except LineReset:
+                continue
+        return await self.answer(self.ask(request, first=first))
 
     def distrust(self, error: BadFrame) -> None:
         """Ends this session and the line's connection: what was read is not this unit's."""

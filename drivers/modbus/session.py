@@ -113,10 +113,13 @@ class ModbusSession:
                     raise
                 if ended is not None:
                     running.pop()
-                    for batch in ended:
-                        yield batch
                     if not scan.is_torn:
                         self._note_end(scan.scanned, running)
+                    begun = time.monotonic()
+                    for batch in ended:
+                        yield batch
+                    for scanned in self._classes:
+                        scanned.schedule.excuse(time.monotonic() - begun)
         finally:
             for scan in running:
                 scan.withdraw()

@@ -62,17 +62,10 @@ class ModbusWriter:
                 failed = await self._request_and_send(address, data, attempt, by_mask=False)
         if failed is None:
             return await self._read_back(Point(tag, address), value)
-        return await self._look(failed, attempt, Point(tag, address), value) if failed.status is WriteStatus.UNKNOWN else failed
-
-    async def _look(self, unknown: WriteOutcome, attempt: WriteAttempt, point: Point, value: CommandValue) -> WriteOutcome:
-        """What a read-back says of a write whose outcome is open; ``unknown`` if the time is over first."""
-        attempt.outcome = unknown
-        seen = await self._read_back(point, value)
-        if seen.status is WriteStatus.CONFIRMED:
-            return replace(seen, detail=f"read back as written ({unknown.detail})")
-        if seen.read_back is None:
-            return unknown
-        return replace(unknown, detail=f"{unknown.detail}; it reads {seen.read_back!r} now", read_back=seen.read_back)
+        if failed.status is not WriteStatus.UNKNOWN:
+            return failed
+        attempt.outcome = failed
+        return failed.seen_as(await self._read_back(Point(tag, address), value))
 
     def _writes_mask(self, address: ModbusAddress) -> bool:
         is_bit_of_word = address.encoding is Encoding.BIT and not address.table.is_bit
@@ -118,14 +111,13 @@ class ModbusWriter:
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {error}", Quality.BAD_NOT_CONNECTED)
         try:
             answer, _ = await self._client.answer(exchange)
-        except asyncio.CancelledError:
-            if exchange.was_sent:
-                attempt.leaves()
-            raise
         except (DeviceUnreachable, DeviceProtocolError) as error:
             if not exchange.was_sent:
                 return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {error}", Quality.BAD_NOT_CONNECTED)
             return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {error}", Quality.BAD_COMMUNICATION_ERROR)
+        finally:
+            if exchange.was_sent:
+                attempt.leaves()
         if isinstance(answer, bytes):
             attempt.is_taken()
             return None

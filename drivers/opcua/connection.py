@@ -236,6 +236,9 @@ class Connection:
         except (DeviceUnreachable, DeviceProtocolError):
             self.drop()
             return False
+        except asyncio.CancelledError:
+            self.drop()
+            raise
         return True
 
     async def _close_socket(self) -> None:

@@ -1,8 +1,11 @@
 """What a session leaves in a server when its connection is lost: the next connection goes on from there.
 
-Rule: a server keeps a session, and in it the subscriptions and what they queue, until its time is over. A connection that comes back in that time activates
-the session anew (OPC UA Part 4, 5.6.3) and asks for what nobody received: a cable that was pulled for some seconds costs no sample, and the server holds
-one session, not two.
+Rules:
+
+1. A server keeps a session, and in it the subscriptions and what they queue, until its time is over. A connection that comes back in that time activates the
+   session anew (OPC UA Part 4, 5.6.3) and asks for what nobody received: a cable that was pulled for some seconds costs no sample.
+2. A session that is of no use to go on with is activated anew too, to be closed before there is another one: a server has few places. It holds one session of
+   ours, however often the cable is pulled, and a second one only until its time is over where it was offered in vain.
 """
 
 import asyncio
@@ -25,6 +28,7 @@ class LeftBehind:
     subscriptions: Sequence[Subscription]
     watched: Watched
     until: float
+    is_of_use: bool
     tries: int = 0
 
     def take(self) -> SessionIdentity | None:

@@ -5,9 +5,11 @@ Rules:
 1. A scan class is due at ``start + k * period``. A scan that comes late is done once; the ones it covered are skipped and counted, never caught up.
 2. A value that was read before, with the same time and status, is no new sample. A server's own time is that of the answer: it counts only where the
    source has none.
-3. A class whose scans are late again and again is overloaded (``drivers.lateness``); a tag that the server will not read is refused.
+3. A class is overloaded (``drivers.lateness``) where its scans are late again and again because the scans before them took so long. One that is late because
+   nobody took what was read before says nothing of the server. A tag that the server will not read is refused.
 """
 
+import asyncio
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
@@ -60,6 +62,7 @@ class Poller:
         self._classes: dict[float, list[int]] = {}
         self._due: dict[float, float] = {}
         self._lateness: dict[float, Lateness] = {}
+        self._scanned = -math.inf
         self._last: dict[int, tuple[int, ua.StatusCode | None, object]] = {}
         self._refused: set[int] = set()
 
@@ -101,11 +104,12 @@ class Poller:
                 late = int((now - due) // period)
                 if late:
                     self._metrics.overran(late)
-                self._lateness[period].note(late > 0)
+                self._lateness[period].note(self._scanned - due >= period)
                 self._due[period] = due + (late + 1) * period
                 handles += self._classes[period]
         self._metrics.overloaded(bool(self.overloaded))
         answers = await self.read(handles)
+        self._scanned = asyncio.get_running_loop().time()
         self._refused.difference_update(answers)
         self._refused.update(handle for handle, value in answers.items() if value.StatusCode is not None and value.StatusCode.value in _REFUSED)
         read = {handle: (sample_time(value, NO_TIME), value.StatusCode, _comparable(value.Value)) for handle, value in answers.items()}

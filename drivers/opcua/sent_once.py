@@ -2,7 +2,8 @@
 
 Rules:
 
-1. What is not known to have failed may have been done: no answer, or an answer that speaks of a time-out behind the server, is UNKNOWN.
+1. What is not known to have failed may have been done: no answer, or one that speaks of a failure at the server or behind it, is UNKNOWN. A gateway answers
+   so after it sent the request on to its device.
 2. A request without an answer ends the connection, so that what has not left by then never leaves.
 """
 
@@ -18,7 +19,15 @@ from drivers.session import WriteOutcome, WriteStatus
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import Quality, is_bad, quality_name, stored_form
 
-_UNDECIDED: Final = {Quality.BAD_TIMEOUT, Quality.BAD_REQUEST_TIMEOUT, Quality.BAD_COMMUNICATION_ERROR}
+_UNDECIDED: Final = {
+    Quality.BAD_UNEXPECTED_ERROR,
+    Quality.BAD_INTERNAL_ERROR,
+    Quality.BAD_COMMUNICATION_ERROR,
+    Quality.BAD_TIMEOUT,
+    Quality.BAD_NO_COMMUNICATION,
+    Quality.BAD_REQUEST_TIMEOUT,
+    Quality.BAD_DEVICE_FAILURE,
+}
 
 Answer = TypeVar("Answer")
 

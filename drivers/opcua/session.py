@@ -38,6 +38,9 @@ class OpcuaDriver:
         """Connects and looks at the server's clock once; ``drivers.session.OpenSession`` says the rest."""
         left = self._left.get(device.name)
         connection = await Connection.open(device, self._pki, metrics=metrics, resume=None if left is None else left.take)
+        if left is not None and connection.is_resumed and not left.is_of_use:
+            await connection.close()
+            connection = await Connection.open(device, self._pki, metrics=metrics)
         self._left.pop(device.name, None)  # only now: a server that could not be reached has it still
         session = OpcuaSession(connection, device, tags, metrics, self._clock, left if connection.is_resumed else None, self._leave)
         try:
@@ -189,13 +192,13 @@ class OpcuaSession:
         return await self._writer.write(tag, value, attempt or WriteAttempt())
 
     async def close(self) -> None:
-        """A connection that cannot be closed politely leaves its session behind, if that was of any use."""
+        """A connection that cannot be closed politely leaves its session behind."""
         identity = self._connection.identity
         try:
             was_closed = await self._connection.close()
         finally:
             await self._subscriptions.stop()
-        is_of_use = (self._has_delivered or self._goes_on) and self._subscriptions.all and not self._items.are_being_made
-        if not was_closed and identity is not None and is_of_use:
+        if not was_closed and identity is not None:
+            is_of_use = (self._has_delivered or self._goes_on) and bool(self._subscriptions.all) and not self._items.are_being_made
             until = asyncio.get_running_loop().time() + self._connection.session_timeout
-            self._leave(self._device, LeftBehind(identity, self._subscriptions.all, self._items.watched, until))
+            self._leave(self._device, LeftBehind(identity, self._subscriptions.all, self._items.watched, until, is_of_use))

@@ -5,8 +5,8 @@ Rules:
 1. Two publish requests wait at the server, and one more for each further subscription, so that a response does not wait for a round trip. A new one goes
    out only when the consumer has taken a response: what is not taken stays in the server's queues, and memory here is bounded by these responses.
 2. A response is acknowledged after the consumer has taken it.
-3. Sequence numbers of a subscription have no gap; a keep-alive bears the next one and uses none up. What is missing is asked for again (Republish) before
-   what came after it is handed on. Source: OPC UA Part 4, 5.14.1.1, 5.14.6 and 7.26.
+3. Sequence numbers of a subscription have no gap; a keep-alive bears the next one and uses none up, so that it tells of a gap too. What is missing is asked
+   for again (Republish) before what came after it is handed on. Source: OPC UA Part 4, 5.14.1.1, 5.14.6 and 7.26.
 4. A subscription that sends neither data nor keep-alive for three keep-alive intervals, as the server revised them, though never for less than a second, is
    dead, whatever else the server still answers. While no publish request waits at the server it can send nothing, and that time does not count.
 5. A server that takes fewer publish requests is sent as many as it takes.
@@ -25,7 +25,7 @@ from drivers.opcua import library_response, publish_response
 from drivers.opcua.connection import Connection
 from drivers.opcua.decode import Decoded, HandleTable
 from drivers.opcua.link_errors import speaking_of
-from drivers.opcua.publish_response import NotificationMessage, decode_notifications
+from drivers.opcua.publish_response import NotificationMessage, PublishResponse, decode_notifications
 from plant.device import Decoder, OpcuaDevice
 from plant.errors import DeviceProtocolError, DeviceUnreachable
 from plant.quality import quality_name, stored_form
@@ -77,16 +77,19 @@ class Subscription:
         self.silence = silence if _SHORTEST_SILENCE <= silence <= _LONGEST_SILENCE else _SHORTEST_SILENCE if silence < _SHORTEST_SILENCE else _LONGEST_SILENCE
         self.last_sequence_number: int | None = None
 
-    def missing_before(self, number: int) -> range | list[int]:
-        """The sequence numbers between the last one and ``number``.
+    def missing_before(self, response: PublishResponse) -> range | list[int]:
+        """The sequence numbers between the last one and that of ``response``; none where a keep-alive bears one that is no next one: some repeat the last.
 
         Raises:
             DeviceProtocolError: there are too many for it to be a gap.
         """
         if self.last_sequence_number is None:
             return range(0)
+        number = response.sequence_number
         first = following(self.last_sequence_number)
         count = number - first if number >= first else number - first + _LAST_SEQUENCE_NUMBER
+        if count > _MOST_MISSING and not response.bears_data:
+            return range(0)
         if count > _MOST_MISSING:
             raise DeviceProtocolError(f"notification {number} followed {self.last_sequence_number}: what lay between is lost")
         return [(first - 1 + offset) % _LAST_SEQUENCE_NUMBER + 1 for offset in range(count)]
@@ -170,7 +173,7 @@ class Subscriptions:
             await self._connection.services.delete_subscriptions([subscription_id])
 
     async def next(self, guard: asyncio.Task[None], until: float) -> Sequence[Decoded]:
-        """What the next response brings, which is nothing for a keep-alive, led by what had to be asked for again; nothing as well when nothing came
+        """What the next response brings, which is nothing for a keep-alive itself, led by what had to be asked for again; nothing as well when nothing came
         ``until`` then (time of the event loop).
 
         What was given before counts as taken by this call. When ``guard`` ends, what has arrived is still given, and then its error is raised.
@@ -226,13 +229,10 @@ class Subscriptions:
             await self._give_back(response.subscription_id)
             return ()
         subscription.heard = asyncio.get_running_loop().time()
-        if not response.bears_data:
-            return ()
-        number = response.sequence_number
         # All are fetched before the first is counted: if the connection ends meanwhile, the next one goes on from what was handed over.
-        kept = [(missing, await self._kept(subscription, missing)) for missing in subscription.missing_before(number)]
+        kept = [(missing, await self._kept(subscription, missing)) for missing in subscription.missing_before(response)]
         missed = [self._again(subscription, missing, message) for missing, message in kept]
-        return [*missed, self._counted(subscription, number, self._decoded(response))]
+        return [*missed, self._counted(subscription, response.sequence_number, self._decoded(response))] if response.bears_data else missed
 
     def _decoded(self, message: NotificationMessage) -> Decoded:
         if message.ended is not None:

@@ -1,6 +1,7 @@
 """One write and its read-back.
 
-Rule: it is sent once, and what is not known to have failed may have been done (``sent_once``). A tag that is a method is called instead.
+Rule: it is sent once, and what is not known to have failed may have been done (``sent_once``). Where the server's answer leaves that open and the session
+goes on, it is read back all the same: that may confirm it, and is never a reason to send it again. A tag that is a method is called instead.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from drivers.opcua.value_type import Unwritable, exact_type, is_equal, variant_o
 from drivers.session import READ_BACK_PERIOD, READ_BACK_WITHIN, WriteAttempt, WriteOutcome, WriteStatus
 from plant.command import CommandValue
 from plant.errors import DeviceProtocolError, DeviceUnreachable
-from plant.quality import Quality, is_bad, quality_name, stored_form
+from plant.quality import Quality, is_bad, is_good, quality_name, stored_form
 from plant.tag import Tag
 
 
@@ -50,15 +51,23 @@ class Writer:
             return WriteOutcome(WriteStatus.NOT_SENT, f"nothing was written: {error}", Quality.BAD_TYPE_MISMATCH)
         if not self._connection.is_open:
             return WriteOutcome(WriteStatus.NOT_SENT, "nothing was written: the connection is closed", Quality.BAD_NOT_CONNECTED)
-        outcome = await self._send(self._directory.value_of(tag, node), variant, attempt)
-        if outcome is not None:
-            if outcome.quality == Quality.BAD_TYPE_MISMATCH:
-                self._types.pop(tag.id, None)
-            return outcome
-        attempt.is_taken()
+        place = self._directory.value_of(tag, node)
+        failed = await self._send(place, variant, attempt)
+        if failed is None:
+            attempt.is_taken()
+            return await self._read_back(tag, place, value, variant_type)
+        if failed.quality == Quality.BAD_TYPE_MISMATCH:
+            self._types.pop(tag.id, None)
+        if failed.status is not WriteStatus.UNKNOWN or not self._connection.is_open:
+            return failed
+        attempt.outcome = failed
+        return failed.seen_as(await self._read_back(tag, place, value, variant_type))
+
+    async def _read_back(self, tag: Tag, place: ua.ReadValueId, value: CommandValue, variant_type: ua.VariantType) -> WriteOutcome:
+        """Again and again for a second: many devices show a value only after a scan of their own."""
         end = time.monotonic() + READ_BACK_WITHIN
         while True:
-            outcome = await self._confirm(tag, self._directory.value_of(tag, node), value, variant_type)
+            outcome = await self._confirm(tag, place, value, variant_type)
             if outcome.status is WriteStatus.CONFIRMED or outcome.read_back is None or time.monotonic() + READ_BACK_PERIOD > end:
                 return outcome
             await asyncio.sleep(READ_BACK_PERIOD)
@@ -97,9 +106,9 @@ class Writer:
         read: CommandValue | None = text_of(answer.Value, is_element=is_element) if tag.data_type.is_text else number_of(answer.Value, is_element=is_element)
         if read is None or is_bad(quality):
             return WriteOutcome(WriteStatus.ACCEPTED, f"the server took it, and the read-back is {quality_name(quality)}", quality)
-        if is_equal(value, read, variant_type):
+        if is_equal(value, read, variant_type) and is_good(quality):
             return WriteOutcome(WriteStatus.CONFIRMED, "written and read back", quality, read)
-        return WriteOutcome(WriteStatus.ACCEPTED, f"the server took it, and the read-back shows {read!r}", quality, read)
+        return WriteOutcome(WriteStatus.ACCEPTED, f"the server took it, and the read-back shows {read!r} ({quality_name(quality)})", quality, read)
 
 
 def _is_of_one(value: object) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 
 from monazite.bus_of import bus_of
 from monazite.data_folder import ensure_folder
+from monazite.flat_memory import give_memory_back
 from monazite.service import ServiceContext
 from monazite.site_of import site_of
 from plant import StoreUnavailable
@@ -23,6 +24,7 @@ async def run(context: ServiceContext) -> None:
     settings = context.settings
     site = site_of(settings)
     ensure_folder(settings.data)
+    give_memory_back()
     async with bus_of(context) as bus:
         with contextlib.closing(await asyncio.to_thread(open_store, settings.store_url)) as store:
             app = create_app(ApiConfig(settings.data), site, store, bus, context.registry)

@@ -1,6 +1,5 @@
 """The aggregate engine: one way from samples or summaries to the values of an aggregate."""
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -11,6 +10,7 @@ from plant.aggregates.finish import FINISH
 from plant.aggregates.function import EITHER_TREATMENT, INTERPOLATED_BOUNDS, AggregateFunction
 from plant.aggregates.interval_data import IntervalData
 from plant.aggregates.merge import merge
+from plant.aggregates.needs import columns_of
 from plant.aggregates.regions import regions
 from plant.aggregates.samples import TagSamples
 from plant.aggregates.summarise import runs_of_one
@@ -45,7 +45,8 @@ def aggregate(
 ) -> AggregateValues:
     """One value for each interval ``[edges[i], edges[i + 1])``.
 
-    ``data``: samples of the intervals, or summaries none of which lies across an edge; what lies outside counts as ``before`` and ``after``.
+    ``data``: samples of the intervals, or summaries none of which lies across an edge, with the columns that ``columns_of(function)`` names or more; what
+    lies outside counts as ``before`` and ``after``.
     ``before``: samples earlier than ``data``, as many as there may be, at least the last one, the last Good one and the last that is not Bad (often one
     sample); ``after``: likewise the first one, the first Good and the first not Bad after ``data``. Without them the history of the tag begins or ends
     with ``data``. ``known_until``: the time up to which the last sample is known to hold, where there is none after it: the present, for a
@@ -53,6 +54,7 @@ def aggregate(
     holds to the end of its interval (Part 13, 5.3.3.2).
 
     Raises:
+        ColumnNotRead: the summaries lack a column that the function needs.
         ValueError: edges do not increase, a summary lies across one, times do not increase, or the summaries cannot serve (see ``served_by_summaries``).
     """
     rows, slope = _rows(function, data, before, after, configuration, np.concatenate([[NO_TIME + 1], edges, [_FOREVER]]))
@@ -90,14 +92,15 @@ def _rows(
     sloped = configuration.use_sloped_extrapolation and function in INTERPOLATED_BOUNDS and not data.stepped
     if isinstance(data, TagSamples):
         samples = TagSamples.concatenate([outer[0], data, outer[1]])
-        return merge(runs_of_one(samples, as_bad), edges), _last_slope(samples, as_bad) if sloped else 0.0
+        return merge(runs_of_one(samples, as_bad, columns_of(function)), edges), _last_slope(samples, as_bad) if sloped else 0.0
     if sloped:
         raise ValueError("summaries do not hold the last two samples that sloped extrapolation needs: read samples")
     if data.uncertain_as_bad != as_bad:
         if function not in EITHER_TREATMENT and data.uncertain_count.any():
             raise ValueError(f"{function} of Uncertain samples, treated otherwise than the summaries treat them: read samples")
-        data = replace(data, uncertain_as_bad=as_bad)
-    return merge(Summaries.concatenate([runs_of_one(outer[0], as_bad), data, runs_of_one(outer[1], as_bad)]), edges), 0.0
+        data = data.told_as(uncertain_as_bad=as_bad)
+    before_data, after_data = (runs_of_one(part, as_bad, data.columns) for part in outer)
+    return merge(Summaries.concatenate([before_data, data, after_data]), edges), 0.0
 
 
 def _known_until(rows: Summaries, edges: Int64Column, known_until: int | None) -> int:

@@ -16,8 +16,8 @@ from plant.times import MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Regions:
-    """Sums over the regions of each interval; columns as in ``Summaries``, and of the lines from usable to usable sample how long they are."""
+class CutRegions:
+    """Sums over the regions that are cut by an edge; as in ``Summaries``, and of the lines from usable to usable sample how long they are."""
 
     good: Int64Column
     uncertain: Int64Column
@@ -27,8 +27,8 @@ class Regions:
     line_integral: Float64Column
     line_duration: Int64Column
 
-    def __add__(self, other: "Regions") -> "Regions":
-        return Regions(
+    def __add__(self, other: "CutRegions") -> "CutRegions":
+        return CutRegions(
             self.good + other.good,
             self.uncertain + other.uncertain,
             self.firm + other.firm,
@@ -37,6 +37,43 @@ class Regions:
             self.line_integral + other.line_integral,
             self.line_duration + other.line_duration,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Regions:
+    """Sums over all regions of each interval. Each is added up when it is asked for: a function looks at few, and only their columns need to be there."""
+
+    cut: CutRegions
+    rows: Summaries
+
+    @property
+    def good(self) -> Int64Column:
+        return self.cut.good + self.rows.good_duration
+
+    @property
+    def uncertain(self) -> Int64Column:
+        return self.cut.uncertain + self.rows.uncertain_duration
+
+    @property
+    def firm(self) -> Int64Column:
+        return self.cut.firm + self.rows.firm_duration
+
+    @property
+    def zero(self) -> Int64Column:
+        return self.cut.zero + self.rows.zero_duration
+
+    @property
+    def integral(self) -> Float64Column:
+        return self.cut.integral + self.rows.integral
+
+    @property
+    def line_integral(self) -> Float64Column:
+        return self.cut.line_integral + self.rows.line_integral
+
+    @property
+    def line_duration(self) -> Int64Column:
+        inside = np.where(self.rows.first_usable_time != NO_TIME, self.rows.last_usable_time - self.rows.first_usable_time, 0)
+        return self.cut.line_duration + inside
 
 
 def regions(rows: Summaries, near: Neighbours) -> Regions:
@@ -58,16 +95,7 @@ def regions(rows: Summaries, near: Neighbours) -> Regions:
         np.where(usable, rows.last_usable_time, end.edge),
         end.edge,
     )
-    inside = Regions(
-        rows.good_duration,
-        rows.uncertain_duration,
-        rows.firm_duration,
-        rows.zero_duration,
-        rows.integral,
-        rows.line_integral,
-        np.where(usable, rows.last_usable_time - rows.first_usable_time, 0),
-    )
-    return opening + inside + closing
+    return Regions(opening + closing, rows)
 
 
 def line_is_soft(rows: Summaries, near: Neighbours) -> Mask:
@@ -82,7 +110,7 @@ def line_is_soft(rows: Summaries, near: Neighbours) -> Mask:
     return soft
 
 
-def _cut(near: Neighbours, begin: Int64Column, end: Int64Column, line_begin: Int64Column, line_end: Int64Column) -> Regions:
+def _cut(near: Neighbours, begin: Int64Column, end: Int64Column, line_begin: Int64Column, line_end: Int64Column) -> CutRegions:
     """The part from ``begin`` to ``end`` of the region around each edge, and of the line around it from ``line_begin`` to ``line_end``."""
     length = np.where(near.before.there, np.maximum(end - begin, 0), 0)
     good = near.before.there & good_mask(near.before_quality)
@@ -96,7 +124,7 @@ def _cut(near: Neighbours, begin: Int64Column, end: Int64Column, line_begin: Int
     line_level = before.value
     if not near.stepped:
         line_level = 0.5 * (line(before, after, line_begin, near.slope) + line(before, after, line_end, near.slope))
-    return Regions(
+    return CutRegions(
         np.where(good, length, 0),
         np.where(near.before.there & (near.before_quality >= UNCERTAIN_FLOOR), length, 0),
         np.where(firm, length, 0),

@@ -1,14 +1,19 @@
 """A curve thinned to what a screen can show, with every extreme and every gap."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
 from plant.aggregates.samples import TagSamples
-from plant.aggregates.summary import NO_TIME, Summaries
+from plant.aggregates.summary import NO_TIME, Summaries, with_companions
 from plant.batch import Float64Column, Int16Column, Int64Column
 from plant.quality import Quality
 
 Positions = npt.NDArray[np.intp]
+
+TREND_COLUMNS: Final = with_companions(("minimum", "maximum", "bad_time", "uncertain_count"))
+"""What ``points_of_summaries`` looks at, and by which a caller knows where an Uncertain extreme may hide."""
 
 
 def trend(time: Int64Column, value: Float64Column, quality: Int16Column, start: int, end: int, pixels: int) -> TagSamples:

@@ -17,10 +17,11 @@ from services.api.config import ApiConfig
 from services.api.live_hub import LiveHub
 from services.api.middleware import Requests
 from services.api.problems import add_problem_handlers
+from services.api.removals import Removals
 from services.api.routes import commands, devices, edits, export, health, live, processed, records, samples, snapshot, stream, tags, token
 from services.api.state import ApiState
 from services.bus import Bus
-from services.retrieval import History, Processed
+from services.retrieval import History, Processed, Records
 from services.store import Store
 
 _log = logging.getLogger(__name__)
@@ -36,10 +37,12 @@ def create_app(config: ApiConfig, site: Site, store: Store, bus: Bus, registry: 
         ConfigurationError: the signing key in the data folder is none.
     """
     hub = LiveHub(site, registry)
+    removals = Removals(store, site, hub)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await hub.listen(bus)
+        await removals.listen(bus)
         tasks = [asyncio.create_task(_heal(store, hub)), asyncio.create_task(hub.watch())]
         yield
         for task in tasks:
@@ -53,7 +56,7 @@ def create_app(config: ApiConfig, site: Site, store: Store, bus: Bus, registry: 
         redoc_url=None,
         openapi_url="/openapi.json" if config.serve_docs else None,
     )
-    app.state.monazite = ApiState(config, site, store, History(store), Processed(store), bus, hub, asyncio.Semaphore(export.AT_ONCE))
+    app.state.monazite = ApiState(config, site, store, History(store), Processed(store), Records(store), bus, hub, removals, asyncio.Semaphore(export.AT_ONCE))
     app.state.authentication = Authentication(store, config.data, config.token_lifetime, registry)
     app.state.registry = registry
     api = APIRouter(prefix="/api/v1")

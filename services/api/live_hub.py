@@ -130,6 +130,10 @@ class LiveHub:
         if len(missed):
             self._take(missed)
 
+    def forget(self, tag_id: int, start: int, end: int) -> None:
+        """A current value with ``start <= time < end`` (UTC microseconds) is none any more: it was removed from history."""
+        self._current.forget(tag_id, start, end)
+
     async def listen(self, bus: Bus) -> None:
         await bus.subscribe(subjects.ALL_SAMPLES, self._on_samples)
         await bus.subscribe(subjects.ALL_STATUS, self._on_status)

@@ -10,8 +10,9 @@ from plant.tag import Tag
 from services.api.config import ApiConfig
 from services.api.live_hub import LiveHub
 from services.api.problems import ApiProblem
+from services.api.removals import Removals
 from services.bus import Bus
-from services.retrieval import History, Processed
+from services.retrieval import History, Processed, Records
 from services.store import Store
 
 
@@ -22,8 +23,10 @@ class ApiState:
     store: Store
     history: History
     processed: Processed
+    records: Records
     bus: Bus
     hub: LiveHub
+    removals: Removals
     exports: asyncio.Semaphore
 
 

@@ -63,7 +63,8 @@ class Bus:
         """
 
         async def disconnected() -> None:
-            _log.warning("bus: connection to %s lost", url)
+            if not client.is_closed:
+                _log.warning("bus: connection to %s lost", url)
 
         async def reconnected() -> None:
             _log.info("bus: connection to %s is back", url)

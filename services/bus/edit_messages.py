@@ -54,11 +54,33 @@ class DeleteRequest:
     expires: int
 
 
+@dataclass(frozen=True, slots=True)
+class RecalculateRequest:
+    """Results of a calculated tag with ``start <= time < end`` (UTC microseconds) are to be computed again."""
+
+    tag_id: int
+    start: int
+    end: int
+    user: str
+    reason: str
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A tag has no sample with ``start <= time < end`` (UTC microseconds) in history any more; its current value was one."""
+
+    tag_id: int
+    start: int
+    end: int
+
+
 class EditRefused(StrEnum):
     EXPIRED = "expired"
     UNSTORABLE = "unstorable"
     STORE_AWAY = "store away"
     NO_AUDIT = "no audit"
+    NOT_CALCULATED = "not calculated"
     MALFORMED = "malformed"
 
 
@@ -87,6 +109,8 @@ class _Wanted:
 
 _WANTED: Final = TypeAdapter(_Wanted)
 _DELETE: Final = TypeAdapter(DeleteRequest)
+_RECALCULATE: Final = TypeAdapter(RecalculateRequest)
+_REMOVAL: Final = TypeAdapter(Removal)
 _ANSWER: Final = TypeAdapter(EditAnswer)
 
 
@@ -116,6 +140,24 @@ def encode_delete(request: DeleteRequest) -> bytes:
 def decode_delete(data: bytes) -> DeleteRequest:
     """Raises ``MalformedMessage``."""
     return validated(_DELETE, data)
+
+
+def encode_recalculate(request: RecalculateRequest) -> bytes:
+    return _RECALCULATE.dump_json(request)
+
+
+def decode_recalculate(data: bytes) -> RecalculateRequest:
+    """Raises ``MalformedMessage``."""
+    return validated(_RECALCULATE, data)
+
+
+def encode_removal(removal: Removal) -> bytes:
+    return _REMOVAL.dump_json(removal)
+
+
+def decode_removal(data: bytes) -> Removal:
+    """Raises ``MalformedMessage``."""
+    return validated(_REMOVAL, data)
 
 
 def encode_edit_answer(answer: EditAnswer) -> bytes:

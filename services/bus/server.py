@@ -15,6 +15,10 @@ from typing import Final
 
 from plant.errors import ConfigurationError, Problem
 
+FAILED_WRITE: Final = b"JetStream failed to store a msg on stream"
+"""In the server's output for each message that it could not write. After a failed write, of a full disk say, nats-server 2.15 writes to that stream no more,
+room or not, answers no publisher, and takes no acknowledgement of what is in it, until it is started again."""
+
 PORTS_FILE_GLOB: Final = "nats-server_*.ports"
 """Name, in the configured folder, of the file in which the server tells the ports it really uses."""
 

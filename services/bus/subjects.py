@@ -24,6 +24,9 @@ CONTROL_GET: Final = "control.get"
 
 HISTORY_EDIT: Final = "history.edit"
 HISTORY_DELETE: Final = "history.delete"
+HISTORY_RECALCULATE: Final = "history.recalculate"
+HISTORY_REMOVED: Final = "history.removed"
+"""What is in history no more and was somebody's current value, published when it is gone; in no stream."""
 
 
 def samples(area: str, device: str) -> str:

@@ -13,15 +13,13 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import numpy as np
 from nats.aio.subscription import Subscription
 
 from plant import times
-from plant.batch import Batch
 from plant.errors import BusUnavailable, StoreUnavailable, Unstorable
 from plant.event import Event, Scalar
 from services.bus import Bus, subjects
@@ -30,44 +28,48 @@ from services.bus.edit_messages import (
     EditAnswer,
     EditRefused,
     EditRequest,
+    RecalculateRequest,
     decode_delete,
     decode_edit,
+    decode_recalculate,
     encode_edit_answer,
 )
 from services.bus.messages import MalformedMessage
 from services.historian.delivery import Stopped
 from services.historian.metrics import HistorianMetrics
+from services.historian.recalculation import Recalculation
+from services.historian.snapshot import Snapshot
 from services.store import Authorship, Edit, Store
 
 _log = logging.getLogger(__name__)
 
 EDITED: Final = "history.edited"
 DELETED: Final = "history.deleted"
+RECALCULATED: Final = "history.recalculated"
 """Kinds of the events that tell what is about to be done."""
 
 _DELETED_AT_ONCE: Final = 20_000
 
-Changing = Callable[[Collection[int], int, int], AbstractAsyncContextManager[None]]
-"""Entered around a change of tag ids' history, from when to when (UTC microseconds, the end not included)."""
-
-RequestT = TypeVar("RequestT", EditRequest, DeleteRequest)
+RequestT = TypeVar("RequestT", EditRequest, DeleteRequest, RecalculateRequest)
 
 
 class Editing:
-    """Serves ``history.edit`` and ``history.delete``. ``written`` is told of samples that were written; ``changing`` is entered around each change."""
+    """Serves ``history.edit``, ``history.delete`` and ``history.recalculate``. ``snapshot`` is told of samples that were written or removed,
+    ``recalculation`` of each change."""
 
-    def __init__(self, store: Store, bus: Bus, metrics: HistorianMetrics, written: Callable[[Batch], None], changing: Changing) -> None:
+    def __init__(self, store: Store, bus: Bus, metrics: HistorianMetrics, snapshot: Snapshot, recalculation: Recalculation) -> None:
         self._store = store
         self._bus = bus
         self._metrics = metrics
-        self._written = written
-        self._changing = changing
+        self._snapshot = snapshot
+        self._recalculation = recalculation
         self._one_edits = asyncio.Lock()
 
     async def serve(self) -> list[Subscription]:
         return [
             await self._bus.serve(subjects.HISTORY_EDIT, self._handler(decode_edit, self._edit)),
             await self._bus.serve(subjects.HISTORY_DELETE, self._handler(decode_delete, self._delete)),
+            await self._bus.serve(subjects.HISTORY_RECALCULATE, self._handler(decode_recalculate, self._recalculate)),
         ]
 
     def _handler(self, decode: Callable[[bytes], RequestT], perform: Callable[[RequestT], Awaitable[EditAnswer]]) -> Callable[[bytes], Awaitable[bytes]]:
@@ -104,12 +106,12 @@ class Editing:
             for batch in (request.samples, request.texts):
                 if len(batch):
                     span = int(batch.time.min()), int(batch.time.max()) + 1
-                    await changes.enter_async_context(self._changing(set(batch.tag_id.tolist()), *span))
+                    await changes.enter_async_context(self._recalculation.changing(set(batch.tag_id.tolist()), *span))
             report = await asyncio.to_thread(self._store.edit, Edit(request.samples, request.texts, request.mode, author))
         for batch, rejected in ((request.samples, report.rejected), (request.texts, report.rejected_texts)):
             accepted = np.ones(len(batch), np.bool_)
             accepted[rejected] = False
-            self._written(batch.select(accepted))
+            self._snapshot.update(batch.select(accepted))
         return EditAnswer(
             report.inserted,
             report.replaced,
@@ -121,9 +123,20 @@ class Editing:
     async def _delete(self, request: DeleteRequest) -> EditAnswer:
         author = Authorship(request.user, request.reason, times.now())
         await self._tell(DELETED, author, {"tag_id": request.tag_id, "start": request.start, "end": request.end})
-        async with self._changing({request.tag_id}, request.start, request.end):
+        span = request.start, request.end
+        async with self._recalculation.changing({request.tag_id}, *span), self._snapshot.removing(request.tag_id, *span):
             deleted = await self._delete_in_pieces(request, author)
         return EditAnswer(deleted=deleted)
+
+    async def _recalculate(self, request: RecalculateRequest) -> EditAnswer:
+        """Answers when it will be done, also after a kill."""
+        if not self._recalculation.computes(request.tag_id):
+            detail = "the historian computes no such tag: it reads the site when it starts, and what its devices send is not computed"
+            return EditAnswer(refused=EditRefused.NOT_CALCULATED, detail=detail)
+        author = Authorship(request.user, request.reason, times.now())
+        await self._tell(RECALCULATED, author, {"tag_id": request.tag_id, "start": request.start, "end": request.end})
+        await self._recalculation.asked(request.tag_id, request.start, request.end)
+        return EditAnswer()
 
     async def _delete_in_pieces(self, request: DeleteRequest, author: Authorship) -> int:
         """Commits get their turn between two of them."""

@@ -5,7 +5,7 @@ Rules:
 1. A message is acknowledged after the commit that holds it, never before; what is handed out twice is stored once.
 2. While the store is away nothing is acknowledged: the stream keeps everything, and the messages in hand are tried again for ever.
 3. A message that can never be stored goes to quarantine: bytes that are no batch at once, a batch that the store refuses after three tries of its own.
-   The rest goes on.
+   The rest goes on. Either is a gap in the ledger: the hole that it leaves in the sequence, or one that is committed before the batch is put away.
 4. At start, what was handed to a historian that died comes first, so that a device's batches stay in order: it waits until the bus hands them out again.
 """
 
@@ -23,22 +23,23 @@ from prometheus_client import CollectorRegistry
 
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
-from plant.current_values import CurrentValues
 from plant.envelope import Envelope, unseal
-from plant.errors import CorruptBatch, StoreUnavailable, Unstorable
+from plant.errors import BusUnavailable, CorruptBatch, StoreUnavailable, Unstorable
 from plant.ledger import Gap, Position
 from plant.site import Site
 from plant.tag_index import TagIndex
 from services.bus import BUS_ERRORS, Bus, provision, subjects
+from services.bus.edit_messages import Removal, encode_removal
 from services.bus.streams import ACKNOWLEDGE_WITHIN
 from services.historian.delivery import Stopped, acknowledge, fetch, keep_in_hand, pause
 from services.historian.editing import Editing
 from services.historian.journal import Journal
-from services.historian.ledger import PositionLedger
+from services.historian.ledger import PositionLedger, refused
 from services.historian.metrics import HistorianMetrics
 from services.historian.quarantine import Quarantine
 from services.historian.recalculation import Recalculation
 from services.historian.retention import Retention
+from services.historian.snapshot import Snapshot
 from services.historian.store_outage import StoreOutage
 from services.historian.upkeep import Upkeep
 from services.store import Commit, CommitReport, Store, check_storable
@@ -52,7 +53,6 @@ _BEHIND: Final = 4 * _MESSAGES_A_COMMIT
 _WATCH_PERIOD: Final = 10.0
 _TRIES: Final = 3
 _RETRY_STORE_AFTER: Final = 0.5
-_SNAPSHOT_PERIOD: Final = 1.0
 _SLOW_COMMIT: Final = 10.0
 
 
@@ -72,12 +72,12 @@ class Historian:
         self._site = site
         self._bus = bus
         self._metrics = HistorianMetrics(registry)
-        self._current = CurrentValues(site.tags)
+        self._snapshot = Snapshot(store, site, self._removed)
         self._tags = TagIndex([tag.id for tag in site.tags])
         self._ledger = PositionLedger({})
         self._quarantine = Quarantine(bus, self._metrics)
-        self._recalculation = Recalculation(store, site, self._metrics, self._current.update)
-        self._retention = Retention(store, keep, self._newest, self._metrics)
+        self._recalculation = Recalculation(store, site, self._metrics, self._snapshot)
+        self._retention = Retention(store, keep, lambda: self._snapshot.newest, self._metrics)
         self._store_is_up = True
         self._is_behind = False
         self._committed_positions: dict[str, Position] = {}
@@ -99,7 +99,7 @@ class Historian:
         async with asyncio.TaskGroup() as group:
             group.create_task(Journal(self._store, self._bus, self._quarantine, self._recalculation.told_of).run(stop))
             group.create_task(self._recalculation.run(stop))
-            group.create_task(self._save_snapshots(stop))
+            group.create_task(self._snapshot.run(stop))
             group.create_task(self._watch_streams(stop))
             group.create_task(self._drain(stop))
             group.create_task(Upkeep(self._store, self._site, self._metrics, lambda: self._is_behind).run(stop))
@@ -120,17 +120,14 @@ class Historian:
                 self._store_failed(error)
                 await pause(stop, _RETRY_STORE_AFTER)
             else:
-                self._current.update(samples)
-                self._current.update(texts)
+                self._snapshot.update(samples)
+                self._snapshot.update(texts)
                 self._metrics.storage_up.set(1)
                 _log.info("store: %s", ", ".join(f"{key} {value}" for key, value in self._store.features.items()))
                 return
 
-    def _newest(self) -> int | None:
-        return self._current.newest
-
     async def _serve_edits(self, stop: asyncio.Event) -> None:
-        subscriptions = await Editing(self._store, self._bus, self._metrics, self._current.update, self._recalculation.changing).serve()
+        subscriptions = await Editing(self._store, self._bus, self._metrics, self._snapshot, self._recalculation).serve()
         await stop.wait()
         for subscription in subscriptions:
             await subscription.unsubscribe()
@@ -203,9 +200,22 @@ class Historian:
                 await self._commit([one])
             except Unstorable as error:
                 if not left:
+                    await self._tell_of_loss(one)
                     await self._quarantine.take(one.message, "unstorable", str(error))
             else:
                 return
+
+    async def _tell_of_loss(self, one: _Received) -> None:
+        """Commits the gap that a refused batch leaves, and what it said of others."""
+        if not len(one.batch):
+            return
+        scans = [self._site.by_id[tag_id].scan_ms * 1000 for tag_id in np.unique(one.batch.tag_id).tolist() if tag_id in self._site.by_id]
+        gaps = [*one.gaps, refused(one.envelope, one.batch, min(scans, default=1))]
+        commit = Commit(SampleBatch.empty(), TextBatch.empty(), self._ledger.positions({one.envelope.device}), gaps)
+        try:
+            self._committed(commit, await self._commit_when_possible(commit), [])
+        except Unstorable as error:
+            _log.error("%s: the loss of a batch that goes to quarantine is not in the ledger: %s", one.envelope.device, error)
 
     async def _commit(self, received: Sequence[_Received]) -> None:
         """Commits, trying for ever while the store is away, then acknowledges.
@@ -257,8 +267,8 @@ class Historian:
         for gap in commit.gaps:
             self._metrics.gaps.labels(gap.cause.value).inc()
             _log.warning("%s: %s from %s to %s", gap.device, gap.cause, times.format_time(gap.start), "now" if gap.end is None else times.format_time(gap.end))
-        self._current.update(commit.samples)
-        self._current.update(commit.texts)
+        self._snapshot.update(commit.samples)
+        self._snapshot.update(commit.texts)
 
     def _store_failed(self, error: StoreUnavailable) -> None:
         if self._outage is None:
@@ -280,17 +290,12 @@ class Historian:
                     self._metrics.stream_fill.labels(name).set(info.state.bytes / (info.config.max_bytes or 1))
             await pause(stop, _WATCH_PERIOD)
 
-    async def _save_snapshots(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            await asyncio.sleep(_SNAPSHOT_PERIOD)
-            samples, texts = self._current.take_changed()
-            if len(samples) or len(texts):
-                try:
-                    await asyncio.to_thread(self._store.save_snapshot, samples, texts)
-                except StoreUnavailable as error:
-                    _log.debug("the snapshot waits for the store: %s", error)
-                    self._current.update(samples)
-                    self._current.update(texts)
+    async def _removed(self, tag_id: int, start: int, end: int) -> None:
+        """Tells those who keep current values. One who does not hear it shows the old one until there is a newer."""
+        try:
+            await self._bus.publish_live(subjects.HISTORY_REMOVED, encode_removal(Removal(tag_id, start, end)))
+        except BusUnavailable as error:
+            _log.warning("nobody hears that a current value is removed: %s", error)
 
 
 def _commit_of(received: Sequence[_Received], ledger: PositionLedger) -> Commit:

@@ -9,6 +9,8 @@ Rules:
 4. A new run begins with current values, and these may be old. As long as none is as new as what is stored, the position stays in the epoch before;
    after a minute of this the device's clock was set back, and the gap is told with its ends as they are.
 5. A sequence that is not newer than the position was seen before or fills a hole: it does not move the position.
+6. A batch that the store refuses is a gap, ``store refused``, from just before its oldest sample to a scan behind its newest; it says nothing but the batch
+   itself, so that it is the same gap when the batch comes again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +29,10 @@ _WATCHED_HOLE: Final = 10_000
 
 _OLD_VALUES_FOR: Final = 60 * times.MICROSECONDS
 """How long, by the gateway's clock, a run may bring nothing but values older than what is stored."""
+
+
+_ONE_BATCH: Final = 86_400 * times.MICROSECONDS
+"""Times of one batch that lie further apart are those of a clock at random, and nothing was lost in between."""
 
 
 @dataclass(slots=True)
@@ -102,6 +108,15 @@ class PositionLedger:
     def positions(self, devices: set[str]) -> Sequence[Position]:
         """Positions of these devices, as far as they have any."""
         return [self._positions[device] for device in sorted(devices) if device in self._positions]
+
+
+def refused(envelope: Envelope, batch: Batch, scan: int) -> Gap:
+    """The gap of a batch (not empty) that can never be stored. ``scan``: microseconds from one sample to the next of the tag in it that has most. A batch
+    whose times say nothing is missing where it was received."""
+    oldest, newest = int(batch.time.min()), int(batch.time.max())
+    if newest - oldest > _ONE_BATCH:
+        oldest = newest = envelope.received
+    return Gap(envelope.device, oldest - 1, newest + scan, GapCause.STORE_REFUSED)
 
 
 def _taken_up(batch: Batch) -> int:

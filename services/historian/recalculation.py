@@ -1,4 +1,5 @@
-"""Calculated tags follow their inputs: what comes late, is corrected or is deleted is computed with again.
+"""Calculated tags follow their inputs: what comes late, is corrected or is deleted is computed with again; and what somebody asks for, since an expression
+is another one now.
 
 Rules:
 
@@ -11,7 +12,7 @@ Rules:
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Final
 
 from plant.batch import SampleBatch
@@ -23,6 +24,7 @@ from services.historian.input_changes import InputChanges
 from services.historian.late_inputs import LateInputs
 from services.historian.metrics import HistorianMetrics
 from services.historian.recomputer import Affected, Recomputer
+from services.historian.snapshot import Snapshot
 from services.store import FIRST_TIME, LAST_TIME, InputChange, Store
 
 _log = logging.getLogger(__name__)
@@ -34,13 +36,13 @@ _RETRY_STORE_AFTER: Final = 0.5
 
 
 class Recalculation:
-    """What the inputs of calculated tags are told of. ``on_written`` hears of results that were written, for the current values."""
+    """What the inputs of calculated tags are told of. ``snapshot`` hears of results that were written or withdrawn."""
 
-    def __init__(self, store: Store, site: Site, metrics: HistorianMetrics, on_written: Callable[[SampleBatch], None]) -> None:
+    def __init__(self, store: Store, site: Site, metrics: HistorianMetrics, snapshot: Snapshot) -> None:
         self._store = store
         self._site = site
         self._metrics = metrics
-        self._on_written = on_written
+        self._snapshot = snapshot
         self._recomputer = Recomputer(store, site)
         self._late = LateInputs(list(self._recomputer.inputs))
         self._pending = InputChanges()
@@ -64,7 +66,7 @@ class Recalculation:
         for gap in self._store.gaps(max(self._late.oldest, FIRST_TIME), LAST_TIME):
             self._watch(gap)
         for change in kept:
-            if change.tag_id in self._recomputer.inputs:
+            if change.tag_id in self._recomputer.inputs or self.computes(change.tag_id):
                 self._pending.add(change)
         self._show()
 
@@ -85,6 +87,19 @@ class Recalculation:
         self._watch(gap)
         if gap.recovered and gap.end is not None:
             await self._due(self._changes(self._tags_of(gap.device), gap.start, gap.end, by_hand=False))
+
+    def computes(self, tag_id: int) -> bool:
+        """Whether this is a calculated tag."""
+        return tag_id in self._recomputer.results
+
+    async def asked(self, tag_id: int, start: int, end: int) -> None:
+        """Results of a calculated tag with ``start <= time < end`` are computed again, whatever became of its inputs. On return this survives a kill.
+
+        Raises:
+            Stopped: as ``committed``.
+        """
+        if start < end:
+            await self._due([InputChange(tag_id, start, end, by_hand=True)])
 
     @contextlib.asynccontextmanager
     async def changing(self, tag_ids: Collection[int], start: int, end: int) -> AsyncIterator[None]:
@@ -154,13 +169,14 @@ class Recalculation:
         left: Affected | None = affected
         while left is not None and not self._stop.is_set():
             try:
-                outcome, left = await asyncio.to_thread(self._recomputer.recompute, left)
+                async with self._snapshot.removing(left.formula.tag_id, left.start, left.end):
+                    outcome, left = await asyncio.to_thread(self._recomputer.recompute, left)
             except Unstorable as error:
                 _log.error("results of %s cannot be stored and stay as they are: %s", self._site.by_id[affected.formula.tag_id].name, error)
                 return
             for change, count in (("inserted", len(outcome.inserted)), ("revised", len(outcome.revised)), ("withdrawn", len(outcome.withdrawn))):
                 self._metrics.recalculated.labels(change).inc(count)
-            self._on_written(SampleBatch.concatenate([outcome.inserted, outcome.revised]))
+            self._snapshot.update(SampleBatch.concatenate([outcome.inserted, outcome.revised]))
 
     async def _save(self) -> None:
         """Brings what the store keeps to what is not recomputed now, trying for ever while it is away; returns when it is there, whoever saved it."""

@@ -22,7 +22,8 @@ _NAMES_IN_A_REASON: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """A range of one calculated tag, and why: the inputs that came ``late`` and those that were corrected ``by_hand``."""
+    """A range of one calculated tag, and why: the inputs that came ``late`` and those that were corrected ``by_hand``; the tag itself is among these where
+    somebody asked for it."""
 
     formula: Formula
     start: int
@@ -38,7 +39,8 @@ class Recomputer:
         self._store = store
         self._site = site
         self._of_input: dict[int, list[Formula]] = {}
-        for formula in formulas_of(site):
+        self._of_result = {formula.tag_id: formula for formula in formulas_of(site)}
+        for formula in self._of_result.values():
             for tag_id in formula.input_ids:
                 self._of_input.setdefault(tag_id, []).append(formula)
 
@@ -47,10 +49,19 @@ class Recomputer:
         """Ids of all tags that any result depends on."""
         return self._of_input.keys()
 
+    @property
+    def results(self) -> Collection[int]:
+        """Ids of all calculated tags."""
+        return self._of_result.keys()
+
     def affected(self, changes: Iterable[InputChange]) -> Sequence[Affected]:
-        """Ranges of results that changes of inputs reach: from the first changed sample to the one behind the last. Those that touch are one."""
+        """Ranges of results that changes of inputs reach: from the first changed sample to the one behind the last; and results that are named themselves.
+        Those that touch are one."""
         found: list[Affected] = []
         for change in changes:
+            if change.tag_id in self._of_result:
+                found.append(Affected(self._of_result[change.tag_id], change.start, change.end, frozenset(), frozenset({change.tag_id})))
+                continue
             after = self._store.sample_after(change.tag_id, change.end - 1)
             end = int(after.time[0]) if len(after) else LAST_TIME
             tag, none = frozenset({change.tag_id}), frozenset[int]()
@@ -75,7 +86,7 @@ class Recomputer:
         end = min([end, *(int(samples.time[-1]) + 1 for samples in read.values() if len(samples) == _ROWS_A_PIECE)])
         stored = read.pop(formula.tag_id)
         inputs = {tag_id: SampleBatch.concatenate([self._store.sample_before(tag_id, start - 1), samples]) for tag_id, samples in read.items()}
-        outcome = recomputed(formula, inputs, stored, start, end, affected.late | affected.by_hand)
+        outcome = recomputed(formula, inputs, stored, start, end, (affected.late | affected.by_hand) - {formula.tag_id})
         self._write(outcome, stored, affected)
         left = Affected(formula, end, affected.end, affected.late, affected.by_hand) if end < affected.end else None
         return outcome, left
@@ -94,8 +105,10 @@ class Recomputer:
             self._store.edit(Edit(revised, TextBatch.empty(), EditMode.UPDATE, author))
 
     def _reason(self, affected: Affected) -> str:
-        parts = [(affected.by_hand, "corrected"), (affected.late - affected.by_hand, "late")]
-        return "recalculated: " + ", ".join(f"{self._names(ids)} {'was' if len(ids) == 1 else 'were'} {what}" for ids, what in parts if ids)
+        own = {affected.formula.tag_id}
+        parts = [(affected.by_hand - own, "corrected"), (affected.late - affected.by_hand, "late")]
+        asked = ["somebody asked for it"] if own & affected.by_hand else []
+        return "recalculated: " + ", ".join(asked + [f"{self._names(ids)} {'was' if len(ids) == 1 else 'were'} {what}" for ids, what in parts if ids])
 
     def _names(self, ids: Collection[int]) -> str:
         names = [self._site.by_id[tag_id].name for tag_id in sorted(ids)]

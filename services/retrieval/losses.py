@@ -40,7 +40,8 @@ def begins_of(store: Store, tag_id: int, losses: Sequence[Gap], last: int) -> In
 
 def with_losses(samples: TagSamples, begins: Int64Column) -> TagSamples:
     """``samples`` with a Bad one at each of ``begins``, except where there is a sample at that very time."""
-    begins = begins[~np.isin(begins, samples.time)]
+    if len(begins):
+        begins = begins[~np.isin(begins, samples.time)]
     if not len(begins):
         return samples
     time = np.concatenate([samples.time, begins])

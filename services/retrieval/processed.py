@@ -7,11 +7,13 @@ from typing import Final
 import numpy as np
 
 from plant.aggregates import (
+    TREND_COLUMNS,
     AggregateConfiguration,
     AggregateFunction,
     AggregateValues,
     TagSamples,
     aggregate,
+    columns_of,
     interval_edges,
     points_of_summaries,
     served_by_summaries,
@@ -70,12 +72,10 @@ class Processed:
     ) -> AggregateValues:
         """One value an interval, as ``plant.aggregates`` gives it; a loss of the ledger is Bad. ``known_until``: the time up to which the tag's last sample
         is known to hold, which is now for a device that is watched."""
-        reader = SummaryReader(self._store, tag, intervals.edges)
+        by_roll_ups = served_by_summaries(function, configuration)
+        reader = SummaryReader(self._store, tag, intervals.edges, columns_of(function), roll_ups=by_roll_ups)
         around = reader.surroundings
-        if served_by_summaries(function, configuration):
-            data = reader.from_roll_ups()
-        else:
-            data = reader.from_samples(uncertain_as_bad=configuration.treat_uncertain_as_bad)
+        data = reader.from_roll_ups() if by_roll_ups else reader.from_samples(uncertain_as_bad=configuration.treat_uncertain_as_bad)
         return aggregate(function, data, intervals.edges, before=around.before, after=around.after, configuration=configuration, known_until=known_until)
 
     def trend(self, tag: Tag, start: int, end: int, pixels: int) -> TagSamples:
@@ -84,7 +84,7 @@ class Processed:
         if (end - start) // pixels < _MINUTES_A_PIXEL * MINUTE or pixels < 2:
             return self._from_samples(tag, start, end, pixels)
         edges = _pixel_edges(start, end, pixels)
-        reader = SummaryReader(self._store, tag, np.concatenate([[start], edges[(edges > start) & (edges < end)], [end]]))
+        reader = SummaryReader(self._store, tag, np.concatenate([[start], edges[(edges > start) & (edges < end)], [end]]), TREND_COLUMNS)
         points = points_of_summaries(reader.from_roll_ups(with_extremes=True))
         return trend(points.time, points.value, points.quality, int(edges[0]), int(edges[-1]), len(edges) - 1)
 

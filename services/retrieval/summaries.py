@@ -3,19 +3,20 @@
 Memory stays flat: samples are summarised as they are read, piece by piece.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from plant.aggregates import Summaries, TagSamples, summarise
+from plant.aggregates import COLUMNS, Summaries, TagSamples, summarise
 from plant.batch import Int64Column, SampleBatch
-from plant.quality import ANY_QUALITY, GOOD_RANGE, USABLE_RANGE, QualityRange
+from plant.quality import ANY_QUALITY, GOOD_RANGE, USABLE_RANGE, QualityRange, good_mask
 from plant.tag import Tag
 from services.retrieval.cells import HourCells, Ranges, begin_of, sort_hours, sort_minutes
+from services.retrieval.kept_hours import KeptHours
 from services.retrieval.losses import begins_of, losses_of, with_losses
-from services.store import HOUR, MINUTE, RollUps, Store
+from services.store import FIRST_TIME, HOUR, MINUTE, RollUps, Store
 
 _ONE_READ: Final = 5 * MINUTE
 """Spans of samples nearer than this are read in one go, and what lies between them is passed over."""
@@ -32,18 +33,26 @@ class Surroundings:
 
 
 class SummaryReader:
-    """Reads one tag between ``edges`` (int64, ascending, UTC microseconds; the first and last bound what is read)."""
+    """Reads one tag between ``edges`` (int64, ascending, UTC microseconds; the first and last bound what is read). The summaries have ``columns``, as
+    ``plant.aggregates.with_companions`` gives them. Where it reads no ``roll_ups``, what retention left of them does not count around the edges either."""
 
-    def __init__(self, store: Store, tag: Tag, edges: Int64Column) -> None:
+    def __init__(self, store: Store, tag: Tag, edges: Int64Column, columns: Collection[str] = COLUMNS, *, roll_ups: bool = True) -> None:
         self._store = store
         self._tag = tag
         self._edges = edges
+        self._columns = columns
         self._start, self._end = int(edges[0]), int(edges[-1])
-        self.surroundings = self._surroundings()
+        self.surroundings = self._surroundings(KeptHours(store, tag) if roll_ups else None)
 
-    def _surroundings(self) -> Surroundings:
+    def _surroundings(self, kept: KeptHours | None) -> Surroundings:
+        since = FIRST_TIME if kept is None else kept.end
         before = self._nearest(self._store.sample_before, self._start - 1)
-        after = self._nearest(self._store.sample_after, self._end - 1)
+        before = before.select(before.time >= since)
+        after = self._nearest(self._store.sample_after, max(self._end, since) - 1)
+        if kept is not None and not good_mask(before.quality).any():
+            before = TagSamples.concatenate([kept.before(self._start), before])
+        if kept is not None:
+            after = TagSamples.concatenate([kept.after(self._end), after])
         first = int(before.time[-1]) if len(before) else self._start - 1
         last = int(after.time[0]) if len(after) else _EVER
         begins = begins_of(self._store, self._tag.id, losses_of(self._store, self._tag.device, first, last), last)
@@ -61,7 +70,7 @@ class SummaryReader:
                 parts.append(found)
         together = SampleBatch.concatenate(parts)
         _, first = np.unique(together.time, return_index=True)
-        return self._columns(together.select(first))
+        return self._samples_of(together.select(first))
 
     def samples(self) -> Iterator[TagSamples]:
         """All samples between the edges, losses among them, piece by piece."""
@@ -74,9 +83,9 @@ class SummaryReader:
 
     def from_roll_ups(self, *, with_extremes: bool = False) -> Summaries:
         """Summaries with Uncertain as Bad; rows are hours, minutes and what lies between them. ``with_extremes``: where Uncertain samples may hide an
-        extreme, the samples are read."""
+        extreme, the samples are read; ``uncertain_count`` is one of the columns then."""
         raw_hours = np.union1d(self._store.due_hours(self._tag.id, self._start, self._end), begin_of(self._begins, HOUR))
-        hours = self._store.hours(self._tag.id, int(begin_of(self._start, HOUR)), self._end)
+        hours = self._store.hours(self._tag.id, int(begin_of(self._start, HOUR)), self._end, self._columns)
         cells = sort_hours(hours.start, raw_hours, self._edges)
         if with_extremes:
             hiding = np.isin(cells.whole, hours.start[hours.summaries.uncertain_count > 0])
@@ -94,8 +103,8 @@ class SummaryReader:
 
     def _minutes(self, hours: Int64Column) -> RollUps:
         spans = Ranges.of_cells(hours, HOUR)
-        found = [self._store.minutes(self._tag.id, start, end) for start, end in zip(spans.start.tolist(), spans.end.tolist(), strict=True)]
-        return RollUps.concatenate([self._store.minutes(self._tag.id, 0, 0), *found])
+        found = [self._store.minutes(self._tag.id, start, end, self._columns) for start, end in zip(spans.start.tolist(), spans.end.tolist(), strict=True)]
+        return RollUps.concatenate(found) if found else RollUps.empty(stepped=self._tag.is_stepped, columns=self._columns)
 
     def _read(self, spans: Ranges) -> Iterator[TagSamples]:
         """Samples and losses of the spans, in order, in pieces."""
@@ -111,25 +120,25 @@ class SummaryReader:
             yield self._piece(SampleBatch.empty(), spans, since, end)
 
     def _piece(self, batch: SampleBatch, spans: Ranges, since: int, until: int) -> TagSamples:
-        samples = with_losses(self._columns(batch), self._begins[(self._begins >= since) & (self._begins < until)])
+        samples = with_losses(self._samples_of(batch), self._begins[(self._begins >= since) & (self._begins < until)])
         return samples.select(spans.contain(samples.time))
 
     def _summarised(self, samples: TagSamples, spans: Ranges, *, uncertain_as_bad: bool) -> Summaries:
         """One row for each interval, and none across a border of the spans: between two of them lies what was rolled up."""
         if not len(samples):
-            return summarise(samples, np.array([0, 1]), uncertain_as_bad=uncertain_as_bad)
+            return summarise(samples, np.array([0, 1]), uncertain_as_bad=uncertain_as_bad, columns=self._columns)
         first, behind = int(samples.time[0]), int(samples.time[-1]) + 1
         edges = np.unique(np.concatenate([self._edges, spans.start, spans.end, [first, behind]]))
-        return summarise(samples, edges[(edges >= first) & (edges <= behind)], uncertain_as_bad=uncertain_as_bad)
+        return summarise(samples, edges[(edges >= first) & (edges <= behind)], uncertain_as_bad=uncertain_as_bad, columns=self._columns)
 
     def _joined(self, parts: list[Summaries], uncertain_as_bad: bool) -> Summaries:
-        nothing = summarise(TagSamples.empty(self._tag.is_stepped), np.array([0, 1]), uncertain_as_bad=uncertain_as_bad)
+        nothing = self._summarised(TagSamples.empty(self._tag.is_stepped), Ranges(self._edges[:0], self._edges[:0]), uncertain_as_bad=uncertain_as_bad)
         rows = Summaries.concatenate([nothing, *parts])
-        rows = rows.select(rows.filled)
-        return rows.select(np.argsort(rows.first_time, kind="stable"))
+        order = np.argsort(rows.first_time, kind="stable")
+        return rows.select(order[rows.filled[order]])
 
     def _of_tag(self, rows: Summaries) -> Summaries:
-        return replace(rows, stepped=self._tag.is_stepped)
+        return rows.told_as(stepped=self._tag.is_stepped)
 
-    def _columns(self, batch: SampleBatch) -> TagSamples:
+    def _samples_of(self, batch: SampleBatch) -> TagSamples:
         return TagSamples(batch.time, batch.value, batch.quality, self._tag.is_stepped)

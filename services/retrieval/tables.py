@@ -24,7 +24,7 @@ CSV: Final = "text/csv"
 ARROW: Final = "application/vnd.apache.arrow.stream"
 PARQUET: Final = "application/vnd.apache.parquet"
 
-_ROWS_A_PIECE: Final = 32_768
+_ROWS_A_PIECE: Final = 16_384
 """Rows gathered before they are written: a row group of Parquet, a batch of Arrow."""
 
 

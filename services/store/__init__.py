@@ -1,6 +1,7 @@
 """The store: history, ledger, events and accounts in a database."""
 
 from services.store.interface import (
+    BEFORE_ALL,
     HOUR,
     MINUTE,
     Account,
@@ -10,7 +11,9 @@ from services.store.interface import (
     DueHours,
     Edit,
     EditReport,
+    GapKey,
     InputChange,
+    Place,
     Revisions,
     RollUps,
     Store,
@@ -19,6 +22,7 @@ from services.store.opening import open_store
 from services.store.rows import FIRST_TIME, LAST_TIME, check_event, check_storable, rows_in
 
 __all__ = [
+    "BEFORE_ALL",
     "FIRST_TIME",
     "HOUR",
     "LAST_TIME",
@@ -30,7 +34,9 @@ __all__ = [
     "DueHours",
     "Edit",
     "EditReport",
+    "GapKey",
     "InputChange",
+    "Place",
     "Revisions",
     "RollUps",
     "Store",

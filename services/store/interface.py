@@ -5,7 +5,7 @@ the database raises ``StoreUnavailable``, after which the same call may simply b
 ``Unstorable`` for what no further try will store, and have then written nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from plant.aggregates import Summaries, TagSamples, summarise
+from plant.aggregates import COLUMNS, Summaries, TagSamples, summarise
 from plant.batch import Float64Column, Int16Column, Int32Column, Int64Column, SampleBatch, TextBatch, TextColumn
 from plant.compression_report import CompressionReport
 from plant.edit import EditMode
@@ -25,6 +25,14 @@ from plant.times import MICROSECONDS
 
 MINUTE: Final = 60 * MICROSECONDS
 HOUR: Final = 3600 * MICROSECONDS
+
+GapKey = tuple[int, str, str]
+"""Start, device and cause of a gap: what it is one row for, in the order in which gaps are read."""
+
+Place = tuple[int, int, int]
+"""Where a revision stands among those of its tag; a later one has a larger place. What the numbers mean is the store's."""
+
+BEFORE_ALL: Final[Place] = (-(2**63), 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +93,10 @@ class Revisions:
 
     ``time`` source time of the sample, ``revised_at`` when it was changed (int64, UTC microseconds). ``was`` and ``is_now`` (bool) say whether there was
     a sample before and is one since: an insert has no old one, a delete no new one, and the columns of what is not there are NaN, empty and 0. Values are
-    float64 or texts, as the tag is.
+    float64 or texts, as the tag is. ``place`` int64 (rows, 3): a ``Place`` each, ascending.
     """
 
+    place: npt.NDArray[np.int64]
     time: Int64Column
     revised_at: Int64Column
     was: npt.NDArray[np.bool_]
@@ -136,8 +145,8 @@ class RollUps:
         return RollUps(self.tag_id[rows], self.start[rows], self.summaries.select(rows))
 
     @staticmethod
-    def empty(*, stepped: bool = False) -> "RollUps":
-        nothing = summarise(TagSamples.empty(stepped), np.array([0, 1], np.int64))
+    def empty(*, stepped: bool = False, columns: Collection[str] = COLUMNS) -> "RollUps":
+        nothing = summarise(TagSamples.empty(stepped), np.array([0, 1], np.int64), columns=columns)
         return RollUps(np.empty(0, np.int32), np.empty(0, np.int64), nothing.select(slice(0, 0)))
 
     @staticmethod
@@ -191,7 +200,10 @@ class Store(Protocol):
 
     def commit(self, commit: Commit) -> CommitReport:
         """Writes in one transaction, durable on return. Writing the same again changes nothing. Bad samples are stored with what they carry. The hours of
-        what was written are due (``take_due``)."""
+        what was written are due (``take_due``).
+
+        On SQLite each month of source time is a transaction of its own, and positions and gaps come in the last: never ahead of the samples.
+        """
         ...
 
     def positions(self) -> Mapping[str, Position]:
@@ -244,15 +256,21 @@ class Store(Protocol):
         ...
 
     def edit(self, edit: Edit) -> EditReport:
-        """Writes history after the fact, in one transaction; every row that is inserted or replaced is a revision. Raises ``Unstorable`` as ``commit``."""
+        """Writes history after the fact; every row that is inserted or replaced is a revision. Raises ``Unstorable`` as ``commit``.
+
+        One transaction on PostgreSQL. On SQLite each month of source time is one, oldest first, and of numbers and texts the numbers come first: an edit
+        that fails or is killed may have written its first months. Made again, it writes the rest and changes nothing more.
+        """
         ...
 
     def delete(self, tag_id: int, start: int, end: int, author: Authorship) -> int:
-        """Deletes the samples (or texts) of a tag with ``start <= time < end``; each is a revision. Returns how many."""
+        """Deletes the samples (or texts) of a tag with ``start <= time < end``; each is a revision. Returns how many. If the snapshot's is among them, the
+        newest that is left takes its place, or none. Transactions are those of ``edit``."""
         ...
 
-    def revisions(self, tag_id: int, start: int, end: int, since: int) -> Revisions:
-        """Revisions of samples with ``start <= time < end`` that were made after ``since``, oldest revision first."""
+    def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
+        """Revisions of samples with ``start <= time < end`` that were made after ``since``, oldest revision first: at most ``limit``, of those that stand
+        behind this place."""
         ...
 
     def take_due(self, before: int, limit: int) -> DueHours:
@@ -276,12 +294,13 @@ class Store(Protocol):
         """
         ...
 
-    def minutes(self, tag_id: int, start: int, end: int) -> RollUps:
-        """Minutes with ``start <= begin < end``; a minute without a row has no samples, or its hour has too few for minutes to be kept."""
+    def minutes(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
+        """Minutes with ``start <= begin < end``; a minute without a row has no samples, or its hour has too few for minutes to be kept. Their summaries
+        have ``columns``, as ``plant.aggregates.with_companions`` gives them, and raise ``ColumnNotRead`` where another is looked at."""
         ...
 
-    def hours(self, tag_id: int, start: int, end: int) -> RollUps:
-        """Hours with ``start <= begin < end``; an hour without a row that is not due has no samples."""
+    def hours(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
+        """Hours with ``start <= begin < end``; an hour without a row that is not due has no samples. ``columns`` as in ``minutes``."""
         ...
 
     def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
@@ -314,6 +333,11 @@ class Store(Protocol):
         and what is written before the end of what was dropped, then or ever after, makes none of them due."""
         ...
 
+    def kept_from(self) -> int:
+        """Where retention has gone to, a whole hour: the samples of hours before are gone, their roll-ups stay, and what was written there since is in
+        none. Before ``FIRST_TIME`` while nothing was dropped."""
+        ...
+
     def size(self) -> int:
         """Bytes that history takes on disk."""
         ...
@@ -326,8 +350,9 @@ class Store(Protocol):
         """
         ...
 
-    def gaps(self, start: int, end: int) -> Sequence[Gap]:
-        """Gaps that touch ``start <= time < end``, oldest first."""
+    def gaps(self, start: int, end: int, *, behind: GapKey | None = None, limit: int | None = None) -> Sequence[Gap]:
+        """Gaps that touch ``start <= time < end``, oldest first, and those that began at one time by device and cause: at most ``limit``, of those that
+        stand behind this key."""
         ...
 
     def save_gap(self, gap: Gap) -> None:

@@ -5,13 +5,20 @@ import contextlib
 import os
 import pwd
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from monazite.assembly import Assembly
+from monazite.data_folder import DataFolder
+from monazite.settings import load_settings
+from monazite.supervisor import Supervisor
 from plant.batch import TextBatch
-from plant.errors import StoreUnavailable
+from plant.errors import BusUnavailable, StoreUnavailable
+from services.bus import Bus, provision, subjects
 from services.store import Commit, open_store
 from tests.faults.figures import report
 from tests.faults.historian_rig import Auditor, rig_on, store_away
@@ -72,6 +79,46 @@ async def test_a_full_disk_under_the_bus_leaves_batches_at_the_gateway_and_nothi
             await auditor.check(everything=True)
             report(f"{refused} batches waited at the gateway for a bus without room, {rig.bus.refused} offers were refused")
             assert rig.historian.ended_by_itself == 0
+
+
+async def test_monazite_up_starts_nats_server_again_when_there_is_room_and_what_was_acknowledged_is_there(tmp_path: Path) -> None:
+    with small_disk(96) as disk:
+        folder = DataFolder.open(disk.folder / "data")
+        settings = load_settings(data=folder.path)
+        (nats,) = Assembly(settings, folder, simulators=False).stages()[0]
+        supervisor = Supervisor([[nats]], tmp_path, CollectorRegistry(), lambda name, details: addresses.update(details))
+        addresses: dict[str, object] = {}
+        await supervisor.start()
+        try:
+            async with await Bus.connect(str(addresses["url"]), name="test", user=settings.nats_user, password=folder.password_of_nats()) as bus:
+                await provision(bus)
+                taken = 0
+
+                async def is_taken() -> bool:
+                    nonlocal taken
+                    try:
+                        await bus.publish_durably(subjects.SAMPLES_STREAM, subjects.samples("SEP", "PLC-SEP-01"), bytes(100_000), f"number {taken}")
+                    except BusUnavailable:
+                        return False
+                    taken += 1
+                    return True
+
+                assert await is_taken()
+                disk.leave(2**20)
+                await until(lambda: _is_refused(is_taken))
+                (keeper,) = supervisor.keepers
+                await asyncio.sleep(2.0)
+                assert keeper.restarts == 0, "it could not write either"
+                before = taken
+                disk.clear()
+                begun = time.monotonic()
+                await until(is_taken)
+                report(f"nats-server takes batches again {time.monotonic() - begun:.1f} s after there was room")
+                assert keeper.restarts == 1
+                assert (await bus.streams.stream_info(subjects.SAMPLES_STREAM)).state.messages == before + 1 == taken
+        finally:
+            supervisor.hurry()
+            await supervisor.stop()
 
 
 async def test_a_store_that_may_only_be_read_leaves_everything_in_the_stream(tmp_path: Path) -> None:

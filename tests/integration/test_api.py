@@ -528,6 +528,17 @@ async def test_gaps_are_those_that_touch_the_range_and_one_that_lasts_has_no_end
         assert (item["end"] is None, item["recovered"]) == (item["cause"] == "gateway stopped", item["cause"] == "link lost")
 
 
+async def test_gaps_come_page_by_page_and_a_cursor_that_is_none_of_theirs_is_refused(api: Api) -> None:
+    whole = await api.get("/gaps", **DAY)
+    assert whole["next"] is None
+    first = await api.get("/gaps", **DAY, limit=2)
+    second = await api.get("/gaps", **DAY, limit=2, cursor=first["next"], counts="true")
+    assert [{name: value for name, value in item.items() if name != "samples"} for item in first["items"] + second["items"]] == whole["items"]
+    assert (len(first["items"]), second["next"], "samples" in second["items"][0]) == (2, None, True)
+    for path in ("/gaps", f"/tags/{PRESSURE.name}/revisions"):
+        assert_problem(await api.client.get(path, params={"cursor": "bm9uc2Vuc2U="}), 422, "begin again without it")
+
+
 async def test_events_come_oldest_first_from_included_to_excluded_and_no_more_than_asked(api: Api) -> None:
     items = (await api.get("/audit", **{"from": TIMES[1], "to": TIMES[4]}))["items"]
     assert items == [

@@ -2,12 +2,14 @@
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -40,6 +42,8 @@ class Account:
         self.regained_at: dict[GapCause, list[int]] = {}
         self.recovered_from: dict[GapCause, int] = {}
         self.history: list[Batch] = []
+        self.takes = asyncio.Event()
+        self.takes.set()
 
     def lost(self, cause: GapCause, start: int) -> None:
         self.lost_at.setdefault(cause, []).append(start)
@@ -54,6 +58,7 @@ class Account:
         self.history.append(batch)
 
     async def publish(self, batch: Batch) -> None:
+        await self.takes.wait()
         self.batches.append(batch)
 
     def of(self, tag: Tag) -> list[tuple[int, float, int]]:
@@ -135,6 +140,70 @@ async def test_a_stopped_plc_behind_a_live_link_is_bad_and_its_frozen_image_is_h
         assert min(sample for sample in account.of(GROSS) if sample > bad)[1] == 19_000.0, "never the value of before again"
         assert account.regained_at[GapCause.DEVICE_STOPPED][0] >= account.lost_at[GapCause.DEVICE_STOPPED][0]
         assert indicator.connections == 1
+
+
+class Telling(WeighbridgeSession):
+    """A device that tells of changes only, as a subscription does."""
+
+    async def batches(self) -> AsyncGenerator[Batch, None]:
+        told: dict[int, float] = {}
+        async for batch in super().batches():
+            assert isinstance(batch, SampleBatch)
+            is_news = np.array([told.get(int(tag_id)) != value for tag_id, value in zip(batch.tag_id, batch.value, strict=True)])
+            told.update(zip(batch.tag_id.tolist(), batch.value.tolist(), strict=True))
+            if is_news.any():
+                yield batch.select(is_news)
+
+
+async def open_telling(device: WeighbridgeDevice, tags: Sequence[Tag], metrics: DriverMetrics) -> Session:
+    session = await open_weighbridge(device, tags, metrics)
+    session.__class__ = Telling
+    return session
+
+
+async def test_when_a_plc_runs_again_every_tag_has_its_value_and_those_too_that_did_not_change() -> None:
+    async with Indicator() as indicator, linked(indicator, heartbeat=Heartbeat(BEAT.name, 0.5), open_session=open_telling) as linkage:
+        account = linkage.account
+        await linkage.until(lambda: len(account.of(BEAT)) > 3)
+        indicator.runs = False
+        await linkage.until(lambda: account.newest(TARE) == Quality.BAD_OUT_OF_SERVICE)
+        indicator.values["GROSS"] = 19_000.0
+        indicator.runs = True
+        await linkage.until(lambda: account.newest(GROSS) == account.newest(TARE) == Quality.GOOD)
+        assert [max(account.of(tag))[1] for tag in (GROSS, TARE)] == [19_000.0, 7_200.0]
+        assert max(account.of(TARE))[0] > max(sample for sample in account.of(TARE) if sample[2] < 0)[0]
+
+
+async def test_a_bus_that_takes_nothing_is_no_plc_that_stands_still() -> None:
+    async with Indicator() as indicator, linked(indicator, heartbeat=Heartbeat(BEAT.name, 0.6)) as linkage:
+        await linkage.until(lambda: len(linkage.account.of(BEAT)) > 3)
+        linkage.account.takes.clear()
+        await asyncio.sleep(2.0)
+        linkage.account.takes.set()
+        beats = len(linkage.account.of(BEAT))
+        await linkage.until(lambda: len(linkage.account.of(BEAT)) > beats + 10)
+        assert linkage.account.lost_at == {}
+        assert linkage.state() is LinkState.UP
+
+
+async def test_a_machine_that_stands_still_is_no_plc_that_does() -> None:
+    async with Indicator() as indicator, linked(indicator, heartbeat=Heartbeat(BEAT.name, 0.6)) as linkage:
+        await linkage.until(lambda: len(linkage.account.of(BEAT)) > 3)
+        for _ in range(3):
+            threading.Event().wait(1.5)  # the event loop, and with it all of the process
+            beats = len(linkage.account.of(BEAT))
+            await linkage.until(lambda: len(linkage.account.of(BEAT)) > beats + 5)  # noqa: B023  # used within the round
+        assert linkage.account.lost_at == {}
+        indicator.runs = False
+        await linkage.until(lambda: linkage.account.newest(GROSS) == Quality.BAD_OUT_OF_SERVICE)
+
+
+async def test_a_device_that_is_not_heard_is_a_lost_link_and_no_plc_that_stands_still() -> None:
+    async with Indicator() as indicator, linked(indicator, heartbeat=Heartbeat(BEAT.name, 0.3), device_timeout=2.0) as linkage:
+        await linkage.until(lambda: len(linkage.account.of(BEAT)) > 3)
+        indicator.is_frozen = True
+        await linkage.until(lambda: linkage.state() is LinkState.DOWN)
+        assert linkage.account.lost_at.keys() == {GapCause.LINK_LOST}
 
 
 async def test_a_plc_that_stands_still_is_not_written_to() -> None:
@@ -489,6 +558,17 @@ async def test_writes_of_a_third_protocol_end_as_every_other() -> None:
         assert (await linkage.link.write(TARE, 1.0, 0.0)).status is WriteStatus.NOT_SENT
         indicator.is_frozen = True
         assert (await linkage.link.write(TARE, 7_400.0, 0.2)).status is WriteStatus.UNKNOWN
+
+
+async def test_a_write_whose_time_is_over_before_it_is_read_back_leaves_no_answer_to_the_next_request() -> None:
+    async with Indicator() as indicator, linked(indicator, device_timeout=5.0) as linkage:
+        await linkage.until(lambda: linkage.account.newest(GROSS) == Quality.GOOD)
+        indicator.answers_late = 0.3
+        assert (await linkage.link.write(TARE, 7_400.0, 0.8)).status in {WriteStatus.ACCEPTED, WriteStatus.UNKNOWN}
+        indicator.answers_late = 0.0
+        await linkage.until(lambda: linkage.account.newest(GROSS) == Quality.BAD_NO_COMMUNICATION)
+        await linkage.until(lambda: linkage.account.newest(GROSS) == Quality.GOOD)
+        assert (await linkage.link.write(TARE, 7_500.0, 2.0)).status is WriteStatus.CONFIRMED
 
 
 async def test_nonsense_is_a_protocol_error_and_no_value() -> None:

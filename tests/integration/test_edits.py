@@ -100,6 +100,9 @@ async def test_an_edit_is_visible_when_it_answers_and_history_says_who_and_why(c
         (at(10), None, 2.0, "admin", "the meter was read"),
         (at(10), 2.0, 5.0, "admin", "it was misread"),
     ]
+    first = (await client.get(f"/tags/{PRESSURE.name}/revisions", params={**DAY, "limit": "2"})).json()
+    second = (await client.get(f"/tags/{PRESSURE.name}/revisions", params={**DAY, "limit": "2", "cursor": first["next"]})).json()
+    assert (first["items"] + second["items"], second["next"]) == (revisions, None)
     deleted = await client.delete(SAMPLES, params={"from": at(0), "to": at(5), "reason": "it was another meter"})
     assert deleted.json() == {"deleted": 1}
     assert await values(client) == [5.0]
@@ -126,6 +129,39 @@ async def test_a_text_is_entered_and_is_the_current_value(client: httpx.AsyncCli
     await post(client, LOT.name, {0: "LOT-9"})
     (item,) = (await client.get("/snapshot", params={"tag": LOT.name})).json()["items"]
     assert item["value"] == "LOT-9"
+
+
+async def test_what_is_deleted_is_not_current_any_more_and_not_after_a_restart_either(stack: tuple[Stack, httpx.AsyncClient]) -> None:
+    running, client = stack
+
+    async def current(tag: str) -> Any:
+        (item,) = (await client.get("/snapshot", params={"tag": tag})).json()["items"]
+        return item["value"]
+
+    async def delete(tag: str, **span: str) -> None:
+        answer = await client.delete(f"/tags/{tag}/samples", params={**span, "reason": "it was never so"})
+        assert answer.status_code == 200, answer.text
+
+    newest = await current(PRESSURE.name)
+    day = 3 * 86_400
+    await post(client, PRESSURE.name, {day: 123.0})
+    await post(client, LOT.name, {day: "LOT-10", day + 10: "LOT-11"})
+    assert (await current(PRESSURE.name), await current(LOT.name)) == (123.0, "LOT-11")
+    await asyncio.sleep(1.5)  # the snapshot is saved once a second
+    await delete(PRESSURE.name, **{"from": at(day), "to": at(day + 1)})
+    await delete(LOT.name, **{"from": at(day + 5), "to": at(day + 100)})
+    assert (await current(PRESSURE.name), await current(LOT.name)) == (newest, "LOT-10")
+    await asyncio.sleep(1.5)
+    assert (await current(PRESSURE.name), await current(LOT.name)) == (newest, "LOT-10")
+    await delete(LOT.name, **{"from": at(-day), "to": at(2 * day)})
+    assert await current(LOT.name) is None
+    await running.kill("historian")
+    await running.kill("api")
+    await running.start("historian")
+    async with api_client((await running.start("api"))["api"]) as again:
+        items = (await again.get("/snapshot", params={"tag": [PRESSURE.name, LOT.name]})).json()["items"]
+        assert [item["value"] for item in items] == [newest, None]
+    client.base_url = again.base_url
 
 
 async def test_nothing_is_written_without_a_historian_and_the_answer_says_so(stack: tuple[Stack, httpx.AsyncClient]) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from nats.aio.msg import Msg
 from prometheus_client import CollectorRegistry
 
 from plant import times
 from plant.batch import Batch, SampleBatch, TextBatch
+from plant.edit import EditMode
 from plant.envelope import Envelope, seal
 from plant.event import Event
 from plant.ledger import Gap, GapCause, event_of_gap
@@ -22,7 +24,9 @@ from plant.tag import DataType
 from services.bus import Bus, subjects
 from services.bus.messages import encode_event
 from services.historian import Historian
-from services.store import Commit, CommitReport, Store, open_store
+from services.historian.quarantine import Quarantine
+from services.retrieval import reconciled
+from services.store import Authorship, Commit, CommitReport, Edit, Store, open_store
 from tests.nats_server import NatsServer
 from tests.postgres import PostgresServer
 from tests.samples import batch_of, make_tag, rows_of
@@ -253,6 +257,14 @@ async def test_a_text_that_postgresql_cannot_hold_does_not_stop_the_batches_that
         await all_read(bus)
         assert [row[2] for row in running.rows()] == [0.0, 1.0, 2.0, 3.0, 4.0]
         assert len(running.store.texts(3, *EVER, 10)) == 4
+        assert running.store.gaps(*EVER) == [Gap(DEVICE, T0 + 3 * SECOND - 1, T0 + 4 * SECOND, GapCause.STORE_REFUSED)]
+        assert running.metric("monazite_gaps_total", cause="store refused") == 1
+        (text_tag,) = reconciled(running.store, Site("Test", {}, (TAGS[2],)), running.store.gaps(*EVER), times.now())
+        assert (text_tag.expected, text_tag.recovered, text_tag.lost) == (1, 0, 1)
+        entered = Edit(SampleBatch.empty(), TextBatch.of([3], [T0 + 3 * SECOND], ["LOT"], [0]), EditMode.INSERT, Authorship("anna", "from quarantine", T0))
+        running.store.edit(entered)
+        (text_tag,) = reconciled(running.store, Site("Test", {}, (TAGS[2],)), running.store.gaps(*EVER), times.now())
+        assert text_tag.lost == 0
         assert running.metric("monazite_batches_quarantined_total", reason="unstorable") == 1
 
 
@@ -334,12 +346,40 @@ async def test_a_batch_that_the_database_refuses_is_tried_three_times_alone(
 
         monkeypatch.setattr(running.store, "commit", counting)
         await publish(bus, one(0), 0)
+        before = times.now()
         await publish(bus, broken, 1)
         await publish(bus, one(2), 2)
         await all_read(bus)
         assert [row[2] for row in running.rows()] == [0.0, 2.0]
         assert 3 <= tries.count(len(broken)) <= 4, "three alone, after one with whatever it came with"
+        (gap,) = running.store.gaps(*EVER)
+        assert (gap.cause, gap.recovered) == (GapCause.STORE_REFUSED, False)
+        assert before <= gap.start < (gap.end or 0) <= times.now() + SECOND, "its times say nothing, and it is missing where it came"
         assert running.metric("monazite_batches_quarantined_total", reason="unstorable") == 1
+
+
+async def test_a_refused_batch_that_comes_again_is_the_same_gap_and_keeps_what_it_said_of_others(
+    server: NatsServer, bus: Bus, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with historian(server, postgres_url) as running:
+        take = Quarantine.take
+
+        async def die_at_first(self: Quarantine, message: Msg, reason: str, detail: str) -> None:
+            if message.metadata.num_delivered == 1:
+                await message.nak()
+            else:
+                await take(self, message, reason, detail)
+
+        monkeypatch.setattr(Quarantine, "take", die_at_first)
+        await publish(bus, one(0), 0)
+        await publish(bus, TextBatch.of([3], [T0 + 5 * SECOND], ["LOT\0"], [0]), 3)
+        await publish(bus, one(6), 4)
+        await all_read(bus)
+        assert len(await in_quarantine(bus)) == 1
+        assert running.store.gaps(*EVER) == [
+            Gap(DEVICE, T0, T0 + 5 * SECOND, GapCause.BATCH_LOST),
+            Gap(DEVICE, T0 + 5 * SECOND - 1, T0 + 6 * SECOND, GapCause.STORE_REFUSED),
+        ]
 
 
 async def test_a_lost_batch_is_a_gap_and_recovered_when_it_comes_after_all(server: NatsServer, bus: Bus, store_url: str) -> None:

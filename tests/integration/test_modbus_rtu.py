@@ -254,7 +254,7 @@ LONG_BLOCKS = tuple(
 
 @asynccontextmanager
 async def long_blocks_linked(
-    server: RogueModbusServer, identity: Identity | None
+    server: RogueModbusServer, identity: Identity | None, answers_within: float = 5.0
 ) -> AsyncIterator[tuple[DeviceLink[ModbusDevice], list[Batch], CollectorRegistry]]:
     batches: list[Batch] = []
     registry = CollectorRegistry()
@@ -262,7 +262,7 @@ async def long_blocks_linked(
     async def keep(batch: Batch) -> None:
         batches.append(batch)
 
-    device = replace(device_on(tcp(server), timeout=5.0, identity=identity), max_registers=51)
+    device = replace(device_on(tcp(server), timeout=answers_within, identity=identity), max_registers=51)
     metrics = DriverMetricFamilies(registry).of("modbus", device.name)
     link = DeviceLink(device, LONG_BLOCKS, ModbusDriver().open, keep, lambda status: None, metrics, backoff=Backoff(first=0.05, cap=0.1, floor=0.02))
     async with supervised(link):
@@ -287,7 +287,7 @@ async def test_a_doubled_rtu_answer_is_found_by_a_question_of_another_length_bef
     """The answers are slower than the copy: from it on each answer is that to the request before, and the last one comes when nobody waits any more."""
     async with serving(Framing.RTU) as server:
         server.otherwise = late(0.03)
-        async with long_blocks_linked(server, None) as (_, batches, registry):
+        async with long_blocks_linked(server, None, answers_within=1.0) as (_, batches, registry):
             for place in range(6):
                 await until(lambda: bool(batches) and bool((batches[-1].quality == Quality.GOOD).all()))
                 server.next_read += [*[late(0.03)] * place, Behaviour("a copy behind it", delay=0.03, copy_after=0.003)]

@@ -129,6 +129,73 @@ async def test_a_subscription_that_nobody_here_made_is_given_back_and_the_sessio
     assert registry.get_sample_value("monazite_driver_frames_rejected_total", labels)
 
 
+async def test_a_lost_notification_is_asked_for_again_at_the_next_keep_alive(plc: Plc, metrics: DriverMetrics, registry: CollectorRegistry) -> None:
+    plc.manners.publishing_interval, plc.manners.keep_alive_count = 300.0, 2
+    async with opened(device_at(plc.url), [ONE], metrics) as (_, batches):
+        await rows_until(batches, has_values((ONE, 1.0)))
+        (subscription,) = plc.subscriptions
+        for value in (5.0, 6.0):
+            await plc.put("n1", value)
+            assert subscription._pop_publish_result().NotificationMessage.NotificationData, "taken from the queue and never sent"
+        got = await rows_until(batches, has_values((ONE, 6.0)))
+        assert [value for _, _, value, _ in got] == [5.0, 6.0]
+        await plc.put("n1", 7.0)
+        assert [value for _, _, value, _ in await rows_until(batches, has_values((ONE, 7.0)))] == [7.0]
+    assert [missed(registry, fate) for fate in ("republished", "lost")] == [2, 0]
+
+
+async def test_a_lost_notification_that_the_server_has_no_more_is_counted_once_at_the_next_keep_alive(
+    plc: Plc, metrics: DriverMetrics, registry: CollectorRegistry
+) -> None:
+    plc.manners.publishing_interval, plc.manners.keep_alive_count = 50.0, 2
+    async with opened(device_at(plc.url), [ONE], metrics) as (session, batches):
+        await rows_until(batches, has_values((ONE, 1.0)))
+        (subscription,) = plc.subscriptions
+        subscription._notification_seq += 1
+        following = asyncio.create_task(rows_until(batches, has_values((ONE, 5.0))))
+        async with asyncio.timeout(10):
+            while not missed(registry, "lost"):
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.5)
+        assert session.overflows == 1, "and by no keep-alive after it"
+        await plc.put("n1", 5.0)
+        assert [value for _, _, value, _ in await following] == [5.0]
+    assert [missed(registry, fate) for fate in ("republished", "lost")] == [0, 1]
+
+
+@pytest.mark.parametrize("strange", [lambda following: 0, lambda following: following - 1, lambda following: following + 2000])
+async def test_a_keep_alive_whose_number_cannot_be_the_next_one_says_nothing(
+    plc: Plc, metrics: DriverMetrics, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch, strange: Callable[[int], int]
+) -> None:
+    plc.manners.publishing_interval, plc.manners.keep_alive_count = 50.0, 1
+    keep_alives = 0
+    pop = InternalSubscription._pop_publish_result
+
+    def misnumbered(subscription: InternalSubscription) -> ua.PublishResult:
+        nonlocal keep_alives
+        result = pop(subscription)
+        if not result.NotificationMessage.NotificationData:
+            keep_alives += 1
+            result.NotificationMessage.SequenceNumber = ua.Counter(strange(subscription._notification_seq))
+        return result
+
+    monkeypatch.setattr(InternalSubscription, "_pop_publish_result", misnumbered)
+    async with opened(device_at(plc.url), [ONE], metrics) as (_, batches):
+        await rows_until(batches, has_values((ONE, 1.0)))
+        following = asyncio.create_task(rows_until(batches, has_values((ONE, 5.0))))
+        keep_alives = 0
+        async with asyncio.timeout(10):
+            while keep_alives < 3:
+                await asyncio.sleep(0.02)
+        await plc.put("n1", 5.0)
+        assert [value for _, _, value, _ in await following] == [5.0]
+    assert [missed(registry, fate) for fate in ("republished", "lost")] == [0, 0]
+
+
+def missed(registry: CollectorRegistry, fate: str) -> float:
+    return registry.get_sample_value("monazite_driver_notifications_missed_total", {"driver": "opcua", "device": "PLC-TEST-01", "fate": fate}) or 0.0
+
+
 def device_behind(cable: Cable) -> OpcuaDevice:
     return device_at(f"opc.tcp://127.0.0.1:{cable.port}/", timeout=1.0)
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import itertools
 import logging
+import random
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ from prometheus_client import CollectorRegistry
 from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, WriteStatus
 from drivers.opcua import OpcuaDriver
 from drivers.opcua import monitored_items as monitored_items_module
+from drivers.opcua.connection import Connection
 from drivers.opcua.subscription import Subscription
 from plant.batch import Batch
 from plant.current_values import CurrentValues
@@ -29,12 +31,15 @@ from plant.errors import DeviceUnreachable
 from plant.link import LinkState
 from plant.quality import Quality
 from plant.tag import Tag
-from tests.cable import Cable
+from tests.cable import Cable, FlappingCable
 from tests.integration.test_opcua_driver import client_tasks, device_at, lost, opened, rows, rows_until, tag_of
 from tests.opcua_server import URI, Plc, plc_server
 
 LEVEL = tag_of(1, "level")
 OTHER_URI = "urn:test:other"
+CREATE_ITEMS, ACTIVATE_SESSION = 751, 467
+"""Of the requests' binary encodings. Source: OPC UA Part 6, Annex A (NodeIds.csv)."""
+SEED = 20_261_128
 LABELS = {"driver": "opcua", "device": "PLC-TEST-01"}
 
 
@@ -223,6 +228,96 @@ async def test_five_reconnects_leave_one_session_and_one_subscription_on_the_ser
     assert registry.get_sample_value("monazite_driver_reconnects_total", LABELS) == 5
 
 
+def census(plc: Plc, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many sessions the server has each time that there is one more."""
+    counts: list[int] = []
+    register = plc.inside.register_external_session
+
+    def counted(session: InternalSession) -> None:
+        register(session)
+        counts.append(plc.inside.session_count)
+
+    monkeypatch.setattr(plc.inside, "register_external_session", counted)
+    return counts
+
+
+async def test_a_cable_that_is_cut_again_and_again_at_any_moment_costs_a_living_server_one_session_and_at_times_one_that_is_given_up(
+    plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance, counts = random.Random(SEED), census(plc, monkeypatch)
+    async with Cable(plc.port) as cable, linked(device_at(f"opc.tcp://127.0.0.1:{cable.port}/", timeout=1.0), metrics, LEVEL) as (_, heard):
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        for value in range(30):
+            await asyncio.sleep(chance.uniform(0.0, 0.15))
+            await cable.cut()
+            await plc.put("level", float(value))
+            await cable.mend()
+        await heard.until(lambda: heard.is_good(LEVEL, 29.0))
+        assert cable.connections > 5
+        assert max(counts) <= 2
+        assert plc.inside.session_count == len(plc.subscriptions) <= 2
+
+
+async def test_a_session_that_is_of_no_use_to_go_on_with_is_closed_before_there_is_another_one(
+    plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its items were being made when the cable died, time after time. A server keeps such a session until its time is over, and has few places."""
+    counts = census(plc, monkeypatch)
+    async with FlappingCable(plc.port, CREATE_ITEMS) as cable:
+        cable.die_at(1)
+        async with linked(device_at(f"opc.tcp://127.0.0.1:{cable.port}/"), metrics, LEVEL) as (_, heard):
+            for _ in range(5):
+                async with asyncio.timeout(20):
+                    await cable.died.wait()
+                await cable.cut()
+                cable.die_at(1)
+                await cable.mend()
+            async with asyncio.timeout(20):
+                await cable.died.wait()
+            await cable.cut()
+            await cable.mend()
+            await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+            assert (counts, plc.inside.session_count, len(plc.subscriptions)) == ([1] * 7, 1, 1)
+    assert (plc.inside.session_count, len(plc.subscriptions)) == (0, 0)
+
+
+async def test_a_connection_whose_closing_is_cut_short_leaves_no_socket(plc: Plc) -> None:
+    async with Cable(plc.port) as cable:
+        connection = await Connection.open(device_at(f"opc.tcp://127.0.0.1:{cable.port}/"))
+        protocol = connection._client.uaclient.protocol
+        assert protocol is not None
+        assert protocol.transport is not None
+        transport = protocol.transport
+        cable.go_dead()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(connection.close(), 0.1)
+        assert transport.is_closing()
+
+
+async def test_a_session_that_was_offered_twice_in_vain_is_a_second_one_until_its_time_is_over(
+    plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plc.inside.min_session_timeout_ms = plc.inside.max_session_timeout_ms = 3000.0
+    counts = census(plc, monkeypatch)
+    async with FlappingCable(plc.port, ACTIVATE_SESSION) as cable, linked(device_at(f"opc.tcp://127.0.0.1:{cable.port}/"), metrics, LEVEL) as (_, heard):
+        await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        for _ in range(2):
+            await cable.cut()
+            cable.die_at(1)
+            await cable.mend()
+            async with asyncio.timeout(20):
+                await cable.died.wait()
+        await cable.cut()
+        await plc.put("level", 2.0)
+        await cable.mend()
+        await heard.until(lambda: heard.is_good(LEVEL, 2.0))
+        assert (counts, plc.inside.session_count) == ([1, 2], 2)
+        await heard.until(lambda: plc.inside.session_count == 1)
+        await plc.put("level", 3.0)
+        await heard.until(lambda: heard.is_good(LEVEL, 3.0))
+        assert (counts, len(plc.subscriptions)) == ([1, 2], 1), "and the one that lives is not it"
+
+
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(minutes=-3)])
 async def test_a_clock_that_is_wrong_is_measured(plc: Plc, metrics: DriverMetrics, registry: CollectorRegistry, ahead: timedelta) -> None:
     plc.manners.clock_ahead = ahead
@@ -274,12 +369,15 @@ async def test_refused_tags_are_asked_for_ever_more_seldom_until_one_is_taken(pl
     monkeypatch.setattr(monitored_items_module, "LONGEST_RETRY", 0.8)
     await plc.add("other", 2.0, ua.VariantType.Double)
     tries: list[float] = []
+    granted: list[int] = []
     taken: set[str] = set()
 
     def refuse(item: ua.MonitoredItemCreateRequest) -> int:
         name = str(item.ItemToMonitor.NodeId.Identifier)
         if name == "level":
             tries.append(time.monotonic())
+        elif name in taken:
+            granted.append(len(tries))
         return ua.StatusCodes.Good if name in taken else ua.StatusCodes.BadOutOfService
 
     plc.manners.refusal = refuse
@@ -290,9 +388,9 @@ async def test_refused_tags_are_asked_for_ever_more_seldom_until_one_is_taken(pl
         assert [wait >= due for wait, due in zip(waits, (0.1, 0.2, 0.4, 0.8, 0.8), strict=True)] == [True] * 5
         taken.add("other")
         await heard.until(lambda: heard.is_good(tags[1], 2.0))
-        known = len(tries)
         taken.add("level")
         await heard.until(lambda: heard.is_good(LEVEL, 1.0))
+        (known,) = granted
         assert tries[known] - tries[known - 1] < 0.7, "one was taken: the others are asked for soon"
 
 
@@ -324,6 +422,20 @@ async def test_a_server_that_is_read_too_slowly_and_lacks_a_node_is_degraded_and
         await plc.add("missing", 2.0, ua.VariantType.Double)
         await heard.until(lambda: link.status.state is LinkState.UP)
         assert heard.is_good(tags[1], 2.0)
+
+
+async def test_scans_that_are_late_because_nobody_takes_them_are_skipped_and_no_fault_of_the_server(
+    plc: Plc, metrics: DriverMetrics, registry: CollectorRegistry
+) -> None:
+    tag = tag_of(1, "level", scan_ms=20)
+    async with opened(replace(device_at(plc.url), polling=True), [tag], metrics) as (session, batches):
+        for value in range(15):
+            await plc.put("level", float(value))
+            assert [value for _, _, value, _ in rows(await anext(batches))] == [value]
+            await asyncio.sleep(0.1)
+            assert session.trouble is None
+    assert (registry.get_sample_value("monazite_driver_poll_overruns_total", LABELS) or 0) >= 15, "four scans and more between any two that were taken"
+    assert registry.get_sample_value("monazite_driver_overloaded", LABELS) == 0
 
 
 @pytest.mark.parametrize("polling", [False, True])

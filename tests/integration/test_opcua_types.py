@@ -13,7 +13,7 @@ import pytest
 from asyncua import ua
 from prometheus_client import CollectorRegistry
 
-from drivers import DriverMetricFamilies, DriverMetrics, Session, WriteStatus
+from drivers import DriverMetricFamilies, DriverMetrics, Session, WriteAttempt, WriteStatus
 from drivers.opcua import monitored_items as monitored_items_module
 from plant.device import Decoder, OpcuaAddress
 from plant.errors import DeviceProtocolError
@@ -254,12 +254,19 @@ async def test_an_enumerated_value_is_written_as_the_int32_that_it_is(plc: Plc, 
     [
         ("BadOutOfRange", WriteStatus.REJECTED, Quality.BAD_OUT_OF_RANGE),
         ("BadUserAccessDenied", WriteStatus.REJECTED, Quality.BAD_USER_ACCESS_DENIED),
-        ("BadDeviceFailure", WriteStatus.REJECTED, Quality.BAD_DEVICE_FAILURE),
         ("BadTimeout", WriteStatus.UNKNOWN, Quality.BAD_TIMEOUT),
+        ("BadRequestTimeout", WriteStatus.UNKNOWN, Quality.BAD_REQUEST_TIMEOUT),
         ("BadCommunicationError", WriteStatus.UNKNOWN, Quality.BAD_COMMUNICATION_ERROR),
+        ("BadNoCommunication", WriteStatus.UNKNOWN, Quality.BAD_NO_COMMUNICATION),
+        ("BadDeviceFailure", WriteStatus.UNKNOWN, Quality.BAD_DEVICE_FAILURE),
+        ("BadInternalError", WriteStatus.UNKNOWN, Quality.BAD_INTERNAL_ERROR),
+        ("BadUnexpectedError", WriteStatus.UNKNOWN, Quality.BAD_UNEXPECTED_ERROR),
     ],
 )
-async def test_the_server_s_answer_to_a_write_is_what_becomes_of_it(plc: Plc, metrics: DriverMetrics, code: str, status: WriteStatus, quality: Quality) -> None:
+async def test_the_server_s_answer_to_a_write_is_what_becomes_of_it(
+    plc: Plc, metrics: DriverMetrics, monkeypatch: pytest.MonkeyPatch, code: str, status: WriteStatus, quality: Quality
+) -> None:
+    monkeypatch.setattr("drivers.opcua.writer.READ_BACK_WITHIN", 0.0)
     plc.manners.write_refusals[await plc.node_id("ordinary")] = int(getattr(ua.StatusCodes, code))
     async with writing(plc, [ORDINARY], metrics) as session:
         outcome = await session.write(ORDINARY, 5.0)
@@ -268,6 +275,43 @@ async def test_the_server_s_answer_to_a_write_is_what_becomes_of_it(plc: Plc, me
         plc.manners.write_refusals.clear()
         assert (await session.write(ORDINARY, 6.0)).status is WriteStatus.CONFIRMED, "the session goes on"
     assert len(plc.manners.writes) == 2, "and nothing is sent again"
+
+
+@pytest.mark.parametrize("code", ["BadTimeout", "BadCommunicationError", "BadDeviceFailure"])
+async def test_a_write_that_a_server_passed_on_and_knows_nothing_of_is_read_back_and_not_sent_again(plc: Plc, metrics: DriverMetrics, code: str) -> None:
+    plc.manners.write_refusals[await plc.node_id("ordinary")] = int(getattr(ua.StatusCodes, code))
+    plc.manners.refuses_what_it_wrote = True
+    async with writing(plc, [ORDINARY], metrics) as session:
+        done = await session.write(ORDINARY, 5.0)
+        assert (done.status, done.quality, done.read_back) == (WriteStatus.CONFIRMED, Quality.GOOD, 5.0)
+        assert code in done.detail
+        plc.manners.refuses_what_it_wrote = False
+        open_still = await session.write(ORDINARY, 6.0)
+        assert (open_still.status, open_still.read_back) == (WriteStatus.UNKNOWN, 5.0)
+        assert open_still.detail.endswith("it may have been done; it reads 5.0 now")
+        shown = asyncio.create_task(session.write(ORDINARY, 7.0))
+        await asyncio.sleep(0.3)
+        await plc.put("ordinary", 7.0)
+        assert (await shown).status is WriteStatus.CONFIRMED, "the device showed it after a while"
+        attempt = WriteAttempt()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(session.write(ORDINARY, 8.0, attempt), 0.3)
+        assert attempt.outcome.status is WriteStatus.UNKNOWN
+        assert code in attempt.outcome.detail
+        plc.manners.write_refusals.clear()
+        assert (await session.write(ORDINARY, 9.0)).status is WriteStatus.CONFIRMED, "the session goes on"
+    assert len(plc.manners.writes) == 5
+
+
+async def test_an_equal_value_that_is_read_back_uncertain_is_no_confirmation(plc: Plc, metrics: DriverMetrics) -> None:
+    uncertain = ua.StatusCode(ua.UInt32(ua.StatusCodes.UncertainLastUsableValue))
+    node = await plc.node_id("ordinary")
+    await plc.server.write_attribute_value(node, ua.DataValue(ua.Variant(5.0, VT.Double), StatusCode=uncertain))
+    plc.server.set_attribute_value_setter(node, lambda node, attribute, value: None)
+    async with writing(plc, [ORDINARY], metrics) as session:
+        outcome = await session.write(ORDINARY, 5.0)
+    assert (outcome.status, outcome.quality, outcome.read_back) == (WriteStatus.ACCEPTED, Quality.UNCERTAIN_LAST_USABLE_VALUE, 5.0)
+    assert outcome.detail == "the server took it, and the read-back shows 5.0 (UncertainLastUsableValue)"
 
 
 async def test_a_method_is_called_once_with_the_value_in_the_type_that_it_declares(plc: Plc, metrics: DriverMetrics) -> None:
@@ -280,14 +324,32 @@ async def test_a_method_is_called_once_with_the_value_in_the_type_that_it_declar
     async def fail(parent: ua.NodeId, *arguments: ua.Variant) -> ua.StatusCode:
         return ua.StatusCode(ua.UInt32(ua.StatusCodes.BadInvalidState))
 
+    async def lose_sight(parent: ua.NodeId, *arguments: ua.Variant) -> ua.StatusCode:
+        return ua.StatusCode(ua.UInt32(ua.StatusCodes.BadDeviceFailure))
+
     machine = await plc.server.nodes.objects.add_object(await plc.node_id("machine"), "machine")
-    for name, function, arguments in (("start", take, []), ("load", take, [VT.UInt16]), ("move", take, [VT.Double, VT.Double]), ("jam", fail, [])):
+    for name, function, arguments in (
+        ("start", take, []),
+        ("load", take, [VT.UInt16]),
+        ("move", take, [VT.Double, VT.Double]),
+        ("jam", fail, []),
+        ("fade", lose_sight, []),
+    ):
         await machine.add_method(await plc.node_id(name), name, function, arguments, [])
-    tags = {name: method(number, name) for number, name in enumerate(("start", "load", "move", "jam", "gone"), 2)}
+    tags = {name: method(number, name) for number, name in enumerate(("start", "load", "move", "jam", "fade", "gone"), 2)}
     async with writing(plc, [ORDINARY, *tags.values()], metrics) as session:
         outcomes = {
             (name, value): await session.write(tags[name], value)
-            for name, value in [("start", 1.0), ("start", 0.0), ("load", 65_535.0), ("load", 65_536.0), ("move", 1.0), ("jam", 1.0), ("gone", 1.0)]
+            for name, value in [
+                ("start", 1.0),
+                ("start", 0.0),
+                ("load", 65_535.0),
+                ("load", 65_536.0),
+                ("move", 1.0),
+                ("jam", 1.0),
+                ("fade", 1.0),
+                ("gone", 1.0),
+            ]
         }
         astray = await session.write(replace(tags["start"], source=OpcuaAddress(f"nsu={URI};s=start", method_of="nsu=urn:no:such;s=machine")), 1.0)
         assert session.trouble is None, "a method is no value that could be refused"
@@ -299,6 +361,7 @@ async def test_a_method_is_called_once_with_the_value_in_the_type_that_it_declar
         ("load", 65_536.0): (WriteStatus.NOT_SENT, Quality.BAD_TYPE_MISMATCH),
         ("move", 1.0): (WriteStatus.NOT_SENT, Quality.BAD_TYPE_MISMATCH),
         ("jam", 1.0): (WriteStatus.REJECTED, Quality.BAD_INVALID_STATE),
+        ("fade", 1.0): (WriteStatus.UNKNOWN, Quality.BAD_DEVICE_FAILURE),
         ("gone", 1.0): (WriteStatus.REJECTED, Quality.BAD_NODE_ID_INVALID),
     }
     assert (astray.status, astray.quality) == (WriteStatus.NOT_SENT, Quality.BAD_NODE_ID_UNKNOWN)

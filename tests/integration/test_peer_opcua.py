@@ -15,7 +15,7 @@ from cryptography import x509
 from prometheus_client import CollectorRegistry
 
 from drivers import Backoff, DeviceLink, DriverMetricFamilies, DriverMetrics, Session, WriteStatus
-from drivers.opcua import OpcuaDriver, Pki
+from drivers.opcua import OpcuaDriver, Pki, publish_response
 from drivers.opcua.security.server_certificate import thumbprint
 from plant.batch import Batch
 from plant.command import CommandValue
@@ -241,6 +241,33 @@ async def test_a_deadband_is_honoured_against_what_was_last_reported(server: Pee
         got = await rows_until(batches, lambda rows: any(row[1] == 24.0 for row in rows))
         assert session.trouble is None
     assert [value for _, value, _ in got] == [1.5 * step for step in range(1, 17)], "a change of more than 1.0 from the value reported before"
+
+
+async def test_the_numbers_of_keep_alives_are_those_of_the_notifications_that_come_next(server: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, keep_alives = publish_response.read_publish_response, 0
+
+    def counted(body: bytes) -> publish_response.PublishResponse:
+        nonlocal keep_alives
+        response = read(body)
+        keep_alives += not response.bears_data
+        return response
+
+    monkeypatch.setattr("drivers.opcua.subscription._KEEP_ALIVE", 0.1)
+    monkeypatch.setattr(publish_response, "read_publish_response", counted)
+    registry = CollectorRegistry()
+    await server.ask(command="set", node="steps", values=[0])
+    async with opened(device_at(server.port), [STEPS], DriverMetricFamilies(registry).of("opcua", DEVICE)) as (_, batches):
+        await rows_until(batches, lambda rows: (STEPS.id, 0.0, Quality.GOOD) in rows)
+        for value in (1.0, 2.0, 3.0):
+            following = asyncio.create_task(rows_until(batches, bool))
+            keep_alives = 0
+            async with asyncio.timeout(20):
+                while keep_alives < 2:
+                    await asyncio.sleep(0.02)
+            await server.ask(command="set", node="steps", values=[value])
+            assert await following == [(STEPS.id, value, Quality.GOOD)]
+    for fate in ("republished", "lost"):
+        assert registry.get_sample_value("monazite_driver_notifications_missed_total", {"driver": "opcua", "device": DEVICE, "fate": fate}) in (None, 0)
 
 
 # ---- Security

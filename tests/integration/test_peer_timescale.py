@@ -20,10 +20,10 @@ from plant.edit import EditMode
 from plant.quality import Quality
 from plant.tag import Tag
 from services.store.interface import HOUR, MINUTE, Authorship
-from services.store.postgresql.arrays import read_samples
 from services.store.postgresql.continuous import refresh, want_refresh
 from services.store.postgresql.due import due_hours, give_back, mark_due, take_due
 from services.store.postgresql.edits import delete_rows, edit_rows, read_revisions
+from services.store.postgresql.gathering import read_samples
 from services.store.postgresql.marks import hours_of
 from services.store.postgresql.parameters import arrays_of
 from services.store.postgresql.retention import bytes_of, drop_old

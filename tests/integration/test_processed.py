@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from plant import times
-from plant.aggregates import AggregateFunction, aggregate
+from plant.aggregates import AggregateFunction, AggregateValues, TagSamples, aggregate
 from plant.batch import SampleBatch, TextBatch
 from plant.errors import StoreUnavailable
 from plant.ledger import Gap, GapCause
@@ -108,20 +108,58 @@ def test_roll_ups_are_really_read(store: Store) -> None:
     assert len(store.minutes(SPARSE.id, T0, END)) == 0, f"fewer than {MINUTES_FROM} samples an hour keep no minutes"
 
 
-@pytest.mark.parametrize("function", [AggregateFunction.TIME_AVERAGE, AggregateFunction.COUNT, AggregateFunction.MAXIMUM, AggregateFunction.PERCENT_GOOD])
-def test_every_store_gives_one_answer(store: Store, store_url: str, function: AggregateFunction) -> None:
-    other = open_store(store_url)
+RAGGED = (Intervals(T0 + 12_345_678, END - 1, 47 * MINUTE), Intervals(T0 + 12_345_678, END - 1, 3 * HOUR))
+
+
+def test_ragged_intervals_are_made_of_samples_minutes_and_hours(store: Store) -> None:
+    """Raw edges and rolled-up middles: each way to read has its part in the answers that stores are compared by."""
+    fine, wide = (SummaryReader(store, DENSE, intervals.edges).from_roll_ups() for intervals in RAGGED)
+    for rows, spans in ((fine, (fine.last_time - fine.first_time)), (wide, (wide.last_time - wide.first_time))):
+        assert (spans < MINUTE - SECOND).any(), "samples"
+        assert np.count_nonzero(spans == MINUTE - SECOND) > 59, "minutes"
+        assert (rows is wide) == bool((spans == HOUR - SECOND).any()), "hours"
+
+
+@pytest.fixture(scope="module")
+def answers(store: Store) -> dict[tuple[int, int, AggregateFunction], AggregateValues]:
+    """What SQLite says, by tag, number of the intervals, and function."""
+    processed = Processed(store)
+    return {
+        (tag.id, number, function): processed.aggregates(tag, function, intervals)
+        for tag in TAGS
+        for number, intervals in enumerate(RAGGED)
+        for function in FUNCTIONS
+    }
+
+
+def test_every_store_gives_one_answer(answers: dict[tuple[int, int, AggregateFunction], AggregateValues], store_url: str) -> None:
+    """All functions of all kinds of tags, to 1e-9: the answer of another store, and of its samples without any roll-up."""
+    store = open_store(store_url)
     try:
-        other.prepare(TAGS)
-        other.commit(Commit(history(1), TextBatch.empty()))
-        keep_up(other)
+        store.prepare(TAGS)
+        store.commit(Commit(history(1), TextBatch.empty()))
+        keep_up(store)
+        processed = Processed(store)
         for tag in TAGS:
-            for intervals in (Intervals(T0, END, HOUR), Intervals(T0 + 12_345_678, END - 1, 47 * MINUTE)):
-                expected, found = (Processed(one).aggregates(tag, function, intervals) for one in (store, other))
-                np.testing.assert_array_equal(found.quality, expected.quality)
-                np.testing.assert_allclose(found.value, expected.value, rtol=1e-9)
+            for number, intervals in enumerate(RAGGED):
+                reader = SummaryReader(store, tag, intervals.edges)
+                samples = TagSamples.concatenate([TagSamples.empty(tag.is_stepped), *reader.samples()])
+                around = reader.surroundings
+                for function in FUNCTIONS:
+                    found = processed.aggregates(tag, function, intervals)
+                    of_samples = aggregate(function, samples, intervals.edges, before=around.before, after=around.after)
+                    assert_equal(found, answers[tag.id, number, function], f"{function} of {tag.name}, {store.features['product']} and SQLite")
+                    assert_equal(found, of_samples, f"{function} of {tag.name}, by roll-ups and by samples")
     finally:
-        other.close()
+        store.close()
+
+
+def assert_equal(found: AggregateValues, expected: AggregateValues, what: str) -> None:
+    np.testing.assert_array_equal(found.quality, expected.quality, err_msg=what)
+    np.testing.assert_array_equal(found.partial, expected.partial, err_msg=what)
+    np.testing.assert_array_equal(found.actual_time, expected.actual_time, err_msg=what)
+    np.testing.assert_allclose(found.value, expected.value, rtol=1e-9, atol=1e-9, err_msg=what)
+    np.testing.assert_allclose(found.percent_good, expected.percent_good, rtol=1e-9, atol=1e-9, err_msg=what)
 
 
 def test_what_comes_late_into_an_hour_that_is_rolled_up_is_in_the_next_answer(store_url: str) -> None:

@@ -4,13 +4,14 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from plant import times
-from plant.batch import SampleBatch, TextBatch
+from plant.batch import Batch, SampleBatch, TextBatch
 from plant.device import Expression
 from plant.edit import EditMode
 from plant.envelope import Envelope, seal
@@ -23,6 +24,7 @@ from services.bus import Bus, subjects
 from services.historian import Historian
 from services.historian.metrics import HistorianMetrics
 from services.historian.recalculation import Recalculation
+from services.historian.snapshot import Snapshot
 from services.store import Authorship, Commit, Edit, InputChange, Store, open_store
 from tests.nats_server import NatsServer
 from tests.samples import batch_of, make_tag, rows_of
@@ -100,11 +102,27 @@ class Plant:
         ]
 
 
+class Written(Snapshot):
+    """Keeps what it is told."""
+
+    def __init__(self, store: Store, written: list[SampleBatch]) -> None:
+        async def removed(tag_id: int, start: int, end: int) -> None:
+            return
+
+        super().__init__(store, SITE, removed)
+        self._written = written
+
+    def update(self, batch: Batch) -> None:
+        super().update(batch)
+        if isinstance(batch, SampleBatch):
+            self._written.append(batch)
+
+
 @asynccontextmanager
-async def recalculating(store: Store) -> AsyncIterator[Plant]:
+async def recalculating(store: Store, site: Site = SITE) -> AsyncIterator[Plant]:
     """At work over a store that is prepared; stopped at the end."""
     stop, registry, written = asyncio.Event(), CollectorRegistry(), list[SampleBatch]()
-    recalculation = Recalculation(store, SITE, HistorianMetrics(registry), written.append)
+    recalculation = Recalculation(store, site, HistorianMetrics(registry), Written(store, written))
     recalculation.prepare(stop)
     task = asyncio.create_task(recalculation.run(stop))
     try:
@@ -214,10 +232,18 @@ async def test_a_long_range_is_recomputed_in_pieces_that_fit_together(plant: Pla
     assert [value for second, value in results if second >= 200][:25_000] == [tenth / 4 for tenth in range(25_000)]
 
 
+async def test_a_result_that_is_withdrawn_is_not_current_any_more(plant: Plant) -> None:
+    await asyncio.to_thread(plant.store.prepare, TAGS)  # brings the snapshot up
+    assert [row[0] for row in rows_of(plant.store.snapshot()[0])] == [1, 2, 3, 4]
+    await plant.delete(1, at(0), at(200))
+    await plant.settled()
+    assert rows_of(plant.store.snapshot()[0]) == [(2, at(60), 2.0, 0)]
+
+
 async def test_what_was_pending_at_a_kill_is_recomputed_by_the_next_historian(sqlite_url: str) -> None:
     store = open_store(sqlite_url)
     store.prepare(TAGS)
-    killed = Recalculation(store, SITE, HistorianMetrics(CollectorRegistry()), lambda batch: None)
+    killed = Recalculation(store, SITE, HistorianMetrics(CollectorRegistry()), Written(store, []))
     killed.prepare(asyncio.Event())
     first = SampleBatch.concatenate([samples(1, (0, 10.0), (10, 10.0)), samples(2, (0, 2.0)), samples(3, (0, 5.0), (10, 5.0))])
     late = samples(1, (5, 12.0))
@@ -236,6 +262,32 @@ async def test_what_was_pending_at_a_kill_is_recomputed_by_the_next_historian(sq
         await running.settled()
         assert running.results() == [(0, 5.0), (5, 6.0), (10, 2.5)]
     store.close()
+
+
+OTHERWISE = Site("Test", {}, (FORCE, AREA, replace(PRESSURE, source=Expression("F / A + 1", {"F": FORCE.name, "A": AREA.name})), DOUBLE))
+
+
+async def test_a_changed_expression_holds_for_the_span_that_is_asked_for_also_after_a_kill(plant: Plant) -> None:
+    killed = Recalculation(plant.store, OTHERWISE, HistorianMetrics(CollectorRegistry()), Written(plant.store, []))
+    killed.prepare(asyncio.Event())
+    assert (killed.computes(PRESSURE.id), killed.computes(FORCE.id)) == (True, False)
+    await killed.asked(PRESSURE.id, at(30), at(60))
+    async with recalculating(plant.store, OTHERWISE) as following:
+        await following.settled()
+    assert plant.results() == [(second, 6.0 if 30 <= second < 60 else 5.0) for second in range(0, 120, 10)]
+    assert plant.revisions() == [(second, 5.0, 6.0, "monazite", "recalculated: somebody asked for it") for second in (30, 40, 50)]
+    assert plant.revisions(4) == []
+
+
+async def test_what_is_asked_for_where_an_input_is_not_stored_any_more_stays(plant: Plant) -> None:
+    plant.store.delete(AREA.id, at(0), at(30), EDITOR)  # as retention does it: nobody is told
+    async with recalculating(plant.store, OTHERWISE) as following:
+        await following.recalculation.asked(PRESSURE.id, at(-100), at(1000))
+        await following.correct(samples(1, (90, 20.0)))
+        await following.settled()
+    assert plant.results() == [(second, 5.0 if second < 60 else 11.0 if second == 90 else 6.0) for second in range(0, 120, 10)]
+    reasons = {reason for *_, reason in plant.revisions()}
+    assert reasons <= {"recalculated: somebody asked for it", "recalculated: somebody asked for it, SEP.COL101.PT101 was corrected"}
 
 
 async def test_changes_wait_for_a_store_that_is_away(tmp_path: Path) -> None:

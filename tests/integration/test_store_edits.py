@@ -1,6 +1,7 @@
 """The store suite: history that is edited and deleted, and what was known before."""
 
 import math
+import sqlite3
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 from plant import times
 from plant.batch import SampleBatch, TextBatch
 from plant.edit import EditMode
-from plant.errors import Unstorable
+from plant.errors import StoreUnavailable, Unstorable
 from plant.ledger import Position
 from plant.quality import Quality
 from plant.tag import DataType
 from services.retrieval.as_known import as_known
 from services.store import Authorship, Commit, CommitReport, Edit, Revisions, Store, open_store
+from services.store.sqlite.write import delete_history
 from tests.samples import batch_of, make_tag, rows_of
 
 TAGS = [make_tag(1), make_tag(2, "SEP.COL101.PT102"), make_tag(3, "SEP.COL101.UY101", data_type=DataType.STRING)]
@@ -249,3 +251,55 @@ def test_pages_over_month_borders_lose_and_double_nothing(store: Store, stored: 
     assert [time for batch in store.scan(1, start, end) for time in batch.time.tolist()] == wanted
     assert store.sample_before(1, start).time.tolist() == sorted(time for time in stored if time <= start)[-1:]
     assert store.sample_after(1, start).time.tolist() == sorted(time for time in stored if time > start)[:1]
+
+
+def current(store: Store) -> list[Row | tuple[int, int, str]]:
+    numbers, texts = store.snapshot()
+    return [*rows_of(numbers), *zip(texts.tag_id.tolist(), texts.time.tolist(), texts.value.tolist(), strict=True)]
+
+
+def test_the_newest_that_is_left_is_current_when_the_newest_is_deleted(store: Store) -> None:
+    commit(store, (1, T0 - 40 * DAY, 1.0, 0), (1, T0, 2.0, 0), (1, T0 + 1, 3.0, 0), (2, T0, 5.0, 0))
+    store.commit(Commit(batch_of([]), TextBatch.of([3, 3], [T0, T0 + 5], ["LOT-1", "LOT-2"], [0, 0])))
+    store.prepare(TAGS)  # brings the snapshot up
+    other, lot = (2, T0, 5.0, 0), (3, T0 + 5, "LOT-2")
+    assert current(store) == [(1, T0 + 1, 3.0, 0), other, lot]
+    store.delete(1, T0, T0 + 1, ANNA)
+    assert current(store) == [(1, T0 + 1, 3.0, 0), other, lot], "an older one changes nothing"
+    store.delete(1, T0 + 1, T0 + DAY, ANNA)
+    assert current(store) == [(1, T0 - 40 * DAY, 1.0, 0), other, lot]
+    store.delete(3, T0 + 1, T0 + DAY, ANNA)
+    assert current(store) == [(1, T0 - 40 * DAY, 1.0, 0), other, (3, T0, "LOT-1")]
+    store.delete(1, *EVER, ANNA)
+    store.delete(3, *EVER, ANNA)
+    assert current(store) == [other]
+    store.prepare(TAGS)
+    assert current(store) == [other]
+
+
+def test_a_kill_in_a_deletion_leaves_no_current_value_that_history_does_not_have(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(sqlite_url)
+    store.prepare(TAGS)
+    commit(store, *((1, month, float(number), 0) for number, month in enumerate(MONTH_ENDS)))
+    store.prepare(TAGS)
+    delete = delete_history
+
+    def killed(connection: sqlite3.Connection, tag_id: int, start: int, end: int, author: Authorship) -> int:
+        deleted = delete(connection, tag_id, start, end, author)
+        if deleted and connection.execute("SELECT count(*) FROM sample_revision WHERE ts = ?", (MONTH_ENDS[3],)).fetchone() != (0,):
+            raise StoreUnavailable("killed")
+        return deleted
+
+    with monkeypatch.context() as patched:
+        patched.setattr("services.store.sqlite.store.delete_history", killed)
+        with pytest.raises(StoreUnavailable, match="killed"):
+            store.delete(1, MONTH_ENDS[1], MONTH_ENDS[4] + 1, ANNA)
+    store.close()
+    store = open_store(sqlite_url)
+    store.prepare(TAGS)
+    left = all_rows(store)
+    assert len(left) == 3
+    assert current(store) == left[-1:]
+    store.delete(1, MONTH_ENDS[1], MONTH_ENDS[4] + 1, ANNA)
+    assert current(store) == [(1, MONTH_ENDS[0], 0.0, 0)]
+    store.close()

@@ -8,13 +8,14 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from monazite.child import Launch
-from monazite.supervisor import Details, Keeper, ProcessSpec, StartFailed, State, Supervisor
+from monazite.supervisor import Ailment, Details, Keeper, ProcessSpec, StartFailed, State, Supervisor
 
 WELL_BEHAVED = """
 import os, pathlib, signal, socket, sys
@@ -45,6 +46,18 @@ while True:
 """
 
 DYING = "import sys; print('cannot open the valve', flush=True); sys.exit(3)"
+
+AILING = """
+import os, pathlib, sys, time
+name, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+part = folder / (name + ".part")
+part.write_text('{"pid": %d, "port": 0}' % os.getpid())
+part.rename(folder / (name + ".json"))
+while True:
+    if (folder / ("ill-%d" % os.getpid())).exists():
+        print("a valve is stuck", flush=True)
+    time.sleep(0.1)
+"""
 
 NEVER_READY = "import signal; print('thinking', flush=True); signal.pause()"
 
@@ -137,6 +150,29 @@ async def test_a_process_that_dies_again_and_again_waits_longer_each_time(tmp_pa
             await until(lambda number=number: keeper.restarts == number and keeper.state is State.UP)  # type: ignore[misc]  # mypy cannot infer a lambda's default
     waits = [record.getMessage().rpartition(" in ")[2] for record in caplog.records if "started again" in record.getMessage()]
     assert waits == ["0.2 s", "0.4 s", "0.8 s"]
+
+
+async def test_one_that_says_it_works_no_more_is_replaced_when_that_helps_and_it_still_says_so(tmp_path: Path) -> None:
+    cure = tmp_path / "cure"
+    ailment = Ailment("has a stuck valve", b"valve is stuck", cure.exists)
+    async with supervised(tmp_path, [replace(spec(tmp_path, "one", AILING), ailment=ailment)]) as supervisor:
+        await supervisor.start()
+        keeper = supervisor.keepers[0]
+        first = pid_of(keeper)
+        ill = tmp_path / f"ill-{first}"
+        ill.touch()
+        await until(lambda: (tmp_path / "one.log").read_text().count("stuck") > 15)
+        assert pid_of(keeper) == first, "a new one would have been as ill"
+        ill.unlink()
+        await asyncio.sleep(1.5)
+        cure.touch()
+        await asyncio.sleep(1.5)
+        assert pid_of(keeper) == first, "it got well by itself"
+        ill.touch()
+        await until(lambda: keeper.restarts == 1 and keeper.state is State.UP)
+        second = pid_of(keeper)
+        await asyncio.sleep(1.5)
+        assert (pid_of(keeper), keeper.restarts) == (second, 1)
 
 
 async def test_others_are_left_alone_when_one_dies(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ class Indicator:
         self.values = {"GROSS": 18_230.5, "TARE": 7_200.0, "BEAT": 0.0}
         self.state = "S"
         self.is_frozen = False
+        self.answers_late = 0.0
+        """Seconds."""
         self.runs = True
         self.nonsense: bytes | None = None
         self.port = 0
@@ -44,6 +46,7 @@ class Indicator:
         self._writers.add(writer)
         try:
             while line := await reader.readline():
+                await asyncio.sleep(self.answers_late)
                 if not self.is_frozen:
                     writer.write(self.nonsense or f"{self._answer(line.decode().split())}\r\n".encode())
         except OSError:

@@ -51,13 +51,18 @@ class WeighbridgeSession:
             await asyncio.sleep(self._device.period)
 
     async def _ask(self, request: str) -> bytes:
+        """A request that is given up ends the conversation: its answer would be taken for that to the next."""
         begun = time.perf_counter()
         async with self._one_at_a_time:
             try:
                 async with asyncio.timeout(self._device.timeout):
                     self._writer.write(f"{request}\r\n".encode())
                     line = await self._reader.readline()
+            except asyncio.CancelledError:
+                self._writer.transport.abort()
+                raise
             except TimeoutError:
+                self._writer.transport.abort()
                 self._metrics.polled("timeout", time.perf_counter() - begun)
                 raise DeviceUnreachable(f"no answer within {self._device.timeout:g} s") from None
             except (OSError, ValueError) as error:
@@ -77,6 +82,8 @@ class WeighbridgeSession:
             answer = await self._ask(f"W {channel}={value}")
             if not answer.startswith(b"OK"):
                 return WriteOutcome(WriteStatus.REJECTED, f"the indicator answered {answer.strip()!r}", Quality.BAD_OUT_OF_RANGE)
+            if attempt is not None:
+                attempt.is_taken()
             read = decode(await self._ask("R"), {channel: tag.id}, times.now())
         except (DeviceUnreachable, DeviceProtocolError) as error:
             return WriteOutcome(WriteStatus.UNKNOWN, f"it may have been written: {error}", Quality.BAD_COMMUNICATION_ERROR)

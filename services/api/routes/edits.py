@@ -19,6 +19,7 @@ from services.bus.edit_messages import (
     EditAnswer,
     EditRefused,
     EditRequest,
+    Removal,
     decode_edit_answer,
     encode_delete,
     encode_edit,
@@ -106,6 +107,7 @@ async def delete_samples(
     tag = tag_named(state, name)
     first, last = time_range(start, end)
     answer = await _ask(state, subjects.HISTORY_DELETE, encode_delete(DeleteRequest(tag.id, first, last, user.name, reason, _expiry())))
+    await state.removals.take(Removal(tag.id, first, last))
     return Deletion(deleted=answer.deleted)
 
 

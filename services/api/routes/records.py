@@ -9,14 +9,13 @@ from pydantic import BaseModel
 from plant import times
 from plant.ledger import Gap
 from services.api.auth import CurrentUser
-from services.api.problems import ApiProblem
 from services.api.state import state_of
 from services.api.time_range import time_range
 from services.retrieval import reconciled
 
 router = APIRouter(tags=["records"])
 
-_MOST_COUNTED: Final = 1_000
+_MOST: Final = 1_000
 
 _From = Annotated[str, Query(alias="from", max_length=50)]
 _To = Annotated[str, Query(alias="to", max_length=50)]
@@ -43,8 +42,11 @@ class GapView(BaseModel):
     samples: Counts | None = None
 
 
-class GapList(BaseModel):
+class GapPage(BaseModel):
+    """``next`` is the cursor of the next page, null at the end."""
+
     items: list[GapView]
+    next: str | None
 
 
 class EventView(BaseModel):
@@ -66,18 +68,18 @@ async def list_gaps(
     user: CurrentUser,
     start: _From = "-24h",
     end: _To = "now",
-    counts: Annotated[bool, Query(description="count what was due, came after all, and is lost; at most 1000 gaps")] = False,
-) -> GapList:
-    """Intervals in which samples should have come and did not."""
+    counts: Annotated[bool, Query(description="count what was due, came after all, and is lost")] = False,
+    limit: Annotated[int, Query(ge=1, le=_MOST)] = _MOST,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+) -> GapPage:
+    """Intervals in which samples should have come and did not, oldest first; ``next`` is the cursor of the next page."""
     state = state_of(request)
     first, last = time_range(start, end)
-    gaps = await asyncio.to_thread(state.store.gaps, first, last)
+    page = await asyncio.to_thread(state.records.gaps, first, last, limit, cursor)
     if not counts:
-        return GapList(items=[_view(gap, None) for gap in gaps])
-    if len(gaps) > _MOST_COUNTED:
-        raise ApiProblem(422, f"{len(gaps)} gaps are more than the {_MOST_COUNTED} that are counted at once; ask for a shorter time")
-    found = await asyncio.to_thread(reconciled, state.store, state.site, gaps, times.now())
-    return GapList(items=[_view(one.gap, Counts(**{name: getattr(one, name) for name in Counts.model_fields})) for one in found])
+        return GapPage(items=[_view(gap, None) for gap in page.gaps], next=page.next)
+    found = await asyncio.to_thread(reconciled, state.store, state.site, page.gaps, times.now())
+    return GapPage(items=[_view(one.gap, Counts(**{name: getattr(one, name) for name in Counts.model_fields})) for one in found], next=page.next)
 
 
 def _view(gap: Gap, samples: Counts | None) -> GapView:
@@ -88,7 +90,7 @@ def _view(gap: Gap, samples: Counts | None) -> GapView:
 
 @router.get("/audit")
 async def list_events(
-    request: Request, user: CurrentUser, start: _From = "-24h", end: _To = "now", limit: Annotated[int, Query(ge=1, le=1000)] = 1000
+    request: Request, user: CurrentUser, start: _From = "-24h", end: _To = "now", limit: Annotated[int, Query(ge=1, le=_MOST)] = _MOST
 ) -> EventList:
     """What happened and who wanted it, oldest first."""
     first, last = time_range(start, end)

@@ -83,13 +83,17 @@ async def get_revisions(
     start: Annotated[str, Query(alias="from", max_length=50)] = "-24h",
     end: Annotated[str, Query(alias="to", max_length=50, description="not included")] = "now",
     since: Annotated[str | None, Query(max_length=50, description="only changes made after this time")] = None,
+    limit: Annotated[int, Query(ge=1, le=_MOST)] = 1000,
+    cursor: Annotated[str | None, Query(max_length=50)] = None,
 ) -> Response:
-    """What was changed in the samples of a span, in the order of the changes: old and new, who, when and why; null where there was no sample, or is none."""
+    """What was changed in the samples of a span, in the order of the changes: old and new, who, when and why; null where there was no sample, or is none.
+    ``next`` is the cursor of the next page."""
     state = state_of(request)
     tag = tag_named(state, name)
     first, last = time_range(start, end)
     changed_after = FIRST_TIME if since is None else parsed(since, "since")
-    found = await asyncio.to_thread(state.store.revisions, tag.id, first, last, changed_after)
+    page = await asyncio.to_thread(state.records.revisions, tag, first, last, changed_after, limit, cursor)
+    found = page.revisions
     items = [
         {
             "time": time,
@@ -113,7 +117,7 @@ async def get_revisions(
             strict=True,
         )
     ]
-    return json_response({"tag": tag.name, "unit": tag.engineering_unit, "items": items})
+    return json_response({"tag": tag.name, "unit": tag.engineering_unit, "items": items, "next": page.next})
 
 
 def _side(is_there: bool, value: float | str, quality: str) -> dict[str, Any] | None:

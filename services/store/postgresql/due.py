@@ -15,8 +15,7 @@ from plant import times
 from plant.batch import Int32Column, Int64Column
 from plant.tag import Tag
 from services.store.interface import HOUR, DueHours
-from services.store.postgresql.arrays import read_columns
-from services.store.postgresql.copying import times_of
+from services.store.postgresql.gathering import MOMENT, read_columns
 from services.store.postgresql.marks import begin_of, tag_of
 from services.store.postgresql.moments import moment_of
 from services.store.postgresql.parameters import ArrayParameter, array_of, moments_of
@@ -79,8 +78,8 @@ def take_due(connection: Connection, before: int, limit: int) -> DueHours:
 
 def due_hours(connection: Connection, tag_id: int, start: int, end: int) -> Int64Column:
     first = start // HOUR * HOUR
-    (hour,) = read_columns(connection, sql.SQL(_NOT_TO_USE), (tag_id, moment_of(first), moment_of(end)), {"hour": np.int64})
-    return times_of(hour)
+    hour: Int64Column = read_columns(connection, sql.SQL(_NOT_TO_USE), (tag_id, moment_of(first), moment_of(end)), {"hour": MOMENT})["hour"]
+    return hour
 
 
 def give_back(connection: Connection, done: DueHours) -> None:

@@ -10,7 +10,7 @@ from psycopg import Connection, sql
 from plant import times
 from plant.batch import SampleBatch, TextBatch
 from plant.edit import EditMode
-from services.store.interface import Authorship, Revisions
+from services.store.interface import BEFORE_ALL, Authorship, Place, Revisions
 from services.store.postgresql.due import MARK, kept_from
 from services.store.postgresql.moments import moment_of
 from services.store.postgresql.parameters import arrays_of
@@ -49,8 +49,8 @@ _DELETE: Final[LiteralString] = (
 """
 )
 _REVISIONS: Final[LiteralString] = """
-    SELECT ts, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, "user", reason FROM sample_revision
-    WHERE tag_id = %s AND ts >= %s AND ts < %s AND revised_at > %s ORDER BY id
+    SELECT id, ts, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, "user", reason FROM sample_revision
+    WHERE tag_id = %s AND ts >= %s AND ts < %s AND revised_at > %s AND id > %s ORDER BY id LIMIT %s
 """
 _VALUE: Final[dict[str, LiteralString]] = {"sample": "double precision", "sample_text": "text"}
 _OLD: Final[dict[str, LiteralString]] = {"sample": "old_value", "sample_text": "old_text"}
@@ -113,14 +113,16 @@ def delete_rows(connection: Connection, tag_id: int, start: int, end: int, autho
     return count
 
 
-def read_revisions(connection: Connection, tag_id: int, start: int, end: int, since: int) -> Revisions:
-    rows = connection.execute(_REVISIONS, (tag_id, moment_of(start), moment_of(end), moment_of(since))).fetchall()
-    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * 10
-    time, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason = columns
+def read_revisions(connection: Connection, tag_id: int, start: int, end: int, since: int, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
+    """A place is the row's id: whoever adds rows does it alone, so that they are seen in the order of their ids."""
+    rows = connection.execute(_REVISIONS, (tag_id, moment_of(start), moment_of(end), moment_of(since), behind[-1], limit)).fetchall()
+    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * 11
+    number, time, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason = columns
     was = np.array([quality is not None for quality in old_quality], np.bool_)
     is_now = np.array([quality is not None for quality in new_quality], np.bool_)
     is_text = any(text is not None for text in (*old_text, *new_text))
     return Revisions(
+        np.array([(0, 0, row) for row in number], np.int64).reshape(-1, 3),
         np.array([times.from_datetime(moment) for moment in time], np.int64),
         np.array([times.from_datetime(moment) for moment in revised_at], np.int64),
         was,

@@ -1,6 +1,6 @@
 """The store on PostgreSQL."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from psycopg import sql
 
 from plant import times
+from plant.aggregates import COLUMNS
 from plant.batch import Int64Column, SampleBatch, TextBatch
 from plant.compression_report import CompressionReport
 from plant.errors import ConfigurationError, Problem, StoreUnavailable, Unstorable
@@ -16,23 +17,38 @@ from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
 from plant.quality import ANY_QUALITY, QualityRange
 from plant.tag import Tag
-from services.store.interface import Account, Authorship, Commit, CommitReport, DueHours, Edit, EditReport, InputChange, Revisions, RollUps
+from services.store.interface import (
+    BEFORE_ALL,
+    Account,
+    Authorship,
+    Commit,
+    CommitReport,
+    DueHours,
+    Edit,
+    EditReport,
+    GapKey,
+    InputChange,
+    Place,
+    Revisions,
+    RollUps,
+)
 from services.store.metadata import Metadata
-from services.store.postgresql.arrays import read_samples
 from services.store.postgresql.connections import Connections
 from services.store.postgresql.continuous import refresh, want_refresh
 from services.store.postgresql.due import due_hours, give_back, kept_from, mark_due, mark_made_otherwise, remember_thinned, still_taken, take_back, take_due
 from services.store.postgresql.edits import delete_rows, edit_rows, read_revisions
+from services.store.postgresql.gathering import read_samples
 from services.store.postgresql.marks import DueMarks, hours_of
 from services.store.postgresql.moments import moment_of
-from services.store.postgresql.parameters import moments_of
 from services.store.postgresql.partitions import days_of, make_partitions, partitions_for, present_partitions
 from services.store.postgresql.retention import bytes_of, drop_old
 from services.store.postgresql.roll_ups import MINUTES, WHOLE_HOURS, read_roll_ups, replace_roll_ups
 from services.store.postgresql.schema import SCHEMA_LOCK, Found, bring_up, look
 from services.store.postgresql.sizing import sizing_of
+from services.store.postgresql.spans import read_spans
 from services.store.postgresql.write import (
     catch_up_snapshot,
+    forget_in_snapshot,
     lock_revisions,
     remove_samples,
     write_gaps,
@@ -41,7 +57,7 @@ from services.store.postgresql.write import (
     write_snapshot,
     write_texts,
 )
-from services.store.rows import check_gap, check_storable, distinct, rows_in
+from services.store.rows import FIRST_TIME, check_gap, check_storable, distinct, rows_in
 
 _PARTITIONS_A_COMMIT: Final = 240
 """Partitions that one commit may make: each takes locks, and a server has so many."""
@@ -51,15 +67,6 @@ _PAGE: Final = 50_000
 
 _COLUMNS: Final[LiteralString] = "SELECT tag_id, ts, value, quality FROM "
 _BOUNDS: Final[LiteralString] = " WHERE tag_id = %s AND ts >= %s AND ts < %s ORDER BY ts LIMIT %s"
-_SPANS: Final[LiteralString] = """
-    SELECT found.* FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS spans (start_ts, end_ts)
-    CROSS JOIN LATERAL (
-        SELECT tag_id, ts, value, quality FROM sample
-        WHERE tag_id = %s AND ts >= start_ts AND ts < end_ts AND ts >= %s AND ts < %s ORDER BY ts OFFSET 0
-    ) found LIMIT %s
-"""
-"""``OFFSET 0`` keeps the two apart: span after span, each in order of time. With the outer bounds no other partition or chunk is looked at."""
-
 _BEFORE: Final[LiteralString] = " WHERE tag_id = %s AND ts <= %s AND quality BETWEEN %s AND %s ORDER BY ts DESC LIMIT 1"
 _AFTER: Final[LiteralString] = " WHERE tag_id = %s AND ts > %s AND quality BETWEEN %s AND %s ORDER BY ts LIMIT 1"
 
@@ -167,17 +174,10 @@ class PostgresqlStore:
                 start = int(page.time[-1]) + 1
 
     def scan_spans(self, tag_id: int, start: Int64Column, end: Int64Column) -> Iterator[SampleBatch]:
-        query = sql.SQL(_SPANS)
+        is_chunked = self._known().timescaledb is not None
         with self._connections.transaction(reads=True, one_state=True) as connection:
-            while len(start):
-                bounds = moment_of(int(start[0])), moment_of(int(end[-1]))
-                page = read_samples(connection, query, (moments_of(start), moments_of(end), tag_id, *bounds, _PAGE))
-                if len(page):
-                    yield page
-                if len(page) < _PAGE:
-                    return
-                left = end > page.time[-1] + 1
-                start, end = np.maximum(start[left], page.time[-1] + 1), end[left]
+            if len(start):
+                yield from read_spans(connection, tag_id, start, end, _PAGE, is_chunked=is_chunked)
 
     def scan_texts(self, tag_id: int, start: int, end: int) -> Iterator[TextBatch]:
         with self._connections.transaction(reads=True, one_state=True) as connection:
@@ -205,11 +205,14 @@ class PostgresqlStore:
 
     def delete(self, tag_id: int, start: int, end: int, author: Authorship) -> int:
         with self._connections.transaction() as connection:
-            return delete_rows(connection, tag_id, start, end, author)
+            deleted = delete_rows(connection, tag_id, start, end, author)
+            if forget_in_snapshot(connection, tag_id, start, end):
+                catch_up_snapshot(connection, tag_id)
+            return deleted
 
-    def revisions(self, tag_id: int, start: int, end: int, since: int) -> Revisions:
+    def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
         with self._connections.transaction(reads=True) as connection:
-            return read_revisions(connection, tag_id, start, end, since)
+            return read_revisions(connection, tag_id, start, end, since, behind, limit)
 
     def take_due(self, before: int, limit: int) -> DueHours:
         with self._marks.taking():
@@ -242,13 +245,13 @@ class PostgresqlStore:
             with self._connections.alone() as connection:
                 refresh(connection)
 
-    def minutes(self, tag_id: int, start: int, end: int) -> RollUps:
+    def minutes(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
         with self._connections.transaction(reads=True) as connection:
-            return read_roll_ups(connection, MINUTES, tag_id, start, end)
+            return read_roll_ups(connection, MINUTES, tag_id, start, end, columns)
 
-    def hours(self, tag_id: int, start: int, end: int) -> RollUps:
+    def hours(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
         with self._connections.transaction(reads=True) as connection:
-            return read_roll_ups(connection, WHOLE_HOURS, tag_id, start, end)
+            return read_roll_ups(connection, WHOLE_HOURS, tag_id, start, end, columns)
 
     def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
         with self._connections.transaction() as connection:
@@ -274,6 +277,10 @@ class PostgresqlStore:
         self._partitions = self._present()
         return names
 
+    def kept_from(self) -> int:
+        with self._connections.transaction(reads=True) as connection:
+            return kept_from(connection)
+
     def size(self) -> int:
         with self._connections.transaction(reads=True) as connection:
             return bytes_of(connection)
@@ -282,11 +289,17 @@ class PostgresqlStore:
         mend = "copy it with pg_dump (one database) or pg_basebackup (the whole server), while the historian runs"
         raise ConfigurationError([Problem(self._connections.address, None, None, f"PostgreSQL has its own tools for a backup into {folder}", mend)])
 
-    def gaps(self, start: int, end: int) -> Sequence[Gap]:
+    def gaps(self, start: int, end: int, *, behind: GapKey | None = None, limit: int | None = None) -> Sequence[Gap]:
+        start_behind, device_behind, cause_behind = behind or (FIRST_TIME - 1, "", "")
         rows = self._connections.rows(
-            "SELECT device, start_ts, end_ts, cause, recovered FROM gap WHERE start_ts < %s AND (end_ts IS NULL OR end_ts >= %s) ORDER BY start_ts, device",
+            "SELECT device, start_ts, end_ts, cause, recovered FROM gap WHERE start_ts < %s AND (end_ts IS NULL OR end_ts >= %s) "
+            "AND (start_ts, device, cause) > (%s, %s, %s) ORDER BY start_ts, device, cause LIMIT %s",
             moment_of(end),
             moment_of(start),
+            moment_of(start_behind),
+            device_behind,
+            cause_behind,
+            limit,
         )
         return [
             Gap(device, times.from_datetime(begin), None if finish is None else times.from_datetime(finish), GapCause(cause), recovered)

@@ -32,7 +32,9 @@ INSERT INTO {snapshot} SELECT t.id, newest.ts, newest.value, newest.quality
     CROSS JOIN LATERAL (
         SELECT ts, value, quality FROM {table} s WHERE s.tag_id = t.id AND s.ts >= COALESCE(known.ts, '-infinity') ORDER BY s.ts DESC LIMIT 1
     ) newest
+    WHERE t.id = COALESCE(%s::integer, t.id)
 """
+_SNAPSHOTS: Final = (("snapshot", "sample"), ("snapshot_text", "sample_text"))
 
 _DIFFERS: Final[LiteralString] = "(s.value, s.quality) IS DISTINCT FROM (i.value, i.quality)"
 _THERE: Final[LiteralString] = "s.tag_id = i.tag_id AND s.ts = i.ts AND s.ts >= %s AND s.ts <= %s"
@@ -129,13 +131,20 @@ def write_snapshot(connection: Connection, samples: SampleBatch, texts: TextBatc
         connection.execute("INSERT INTO snapshot_text SELECT * FROM " + _TEXT_ROWS + " " + _REPLACE, text_columns(texts))
 
 
-def catch_up_snapshot(connection: Connection) -> None:
-    """Brings the snapshot to the newest sample of every tag: it is saved some time after the samples, and a kill may fall in between.
+def forget_in_snapshot(connection: Connection, tag_id: int, start: int, end: int) -> bool:
+    """Takes the sample or text of a tag with ``start <= time < end`` out of the snapshot; whether it was there."""
+    forget = sql.SQL("DELETE FROM {} WHERE tag_id = %s AND ts >= %s AND ts < %s")
+    parameters = (tag_id, moment_of(start), moment_of(end))
+    return sum(connection.execute(forget.format(sql.Identifier(snapshot)), parameters).rowcount for snapshot, _ in _SNAPSHOTS) > 0
+
+
+def catch_up_snapshot(connection: Connection, tag_id: int | None = None) -> None:
+    """Brings the snapshot to the newest sample of every tag, or of one: it is saved some time after the samples, and a kill may fall in between.
 
     Looks no further back than the snapshot's own sample, so that no old chunk or partition is opened.
     """
-    for snapshot, table in (("snapshot", "sample"), ("snapshot_text", "sample_text")):
-        connection.execute(sql.SQL(_CATCH_UP + _REPLACE).format(snapshot=sql.Identifier(snapshot), table=sql.Identifier(table)))
+    for snapshot, table in _SNAPSHOTS:
+        connection.execute(sql.SQL(_CATCH_UP + _REPLACE).format(snapshot=sql.Identifier(snapshot), table=sql.Identifier(table)), (tag_id,))
 
 
 _THIN: Final[LiteralString] = "DELETE FROM sample s USING " + _ROWS + " WHERE " + _THERE + " AND NOT " + _DIFFERS

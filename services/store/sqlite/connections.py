@@ -9,7 +9,7 @@ from queue import Empty, Full, LifoQueue
 from typing import Final
 
 from plant.errors import StoreUnavailable
-from services.store.sqlite.schema import PRAGMAS
+from services.store.sqlite.schema import PRAGMAS, WRITER_PRAGMAS
 
 _MENDS: Final = {
     sqlite3.SQLITE_CANTOPEN: "; if it is missing, the historian makes it",
@@ -48,7 +48,7 @@ class Connections:
 
     def _open_writer(self) -> sqlite3.Connection:
         connection = self._open()
-        for statement in self._writer_tables:
+        for statement in (*WRITER_PRAGMAS, *self._writer_tables):
             connection.execute(statement)
         return connection
 

@@ -43,14 +43,21 @@ def write_snapshot(connection: sqlite3.Connection, samples: SampleBatch, texts: 
     connection.executemany("INSERT INTO snapshot_text VALUES (?, ?, ?, ?)" + _REPLACE, rows_of(texts))
 
 
-def catch_up_snapshot(main: Connections, files: MonthFiles) -> None:
-    """Brings the snapshot to the newest sample of every tag: it is saved some time after the samples, and a kill may fall in between.
+def forget_in_snapshot(connection: sqlite3.Connection, tag_id: int, start: int, end: int) -> bool:
+    """Takes the sample or text of a tag with ``start <= time < end`` out of the snapshot; whether it was there."""
+    where = "WHERE tag_id = ? AND ts >= ? AND ts < ?"
+    return sum(connection.execute(f"DELETE FROM {table} {where}", (tag_id, start, end)).rowcount for table in ("snapshot", "snapshot_text")) > 0
+
+
+def catch_up_snapshot(main: Connections, files: MonthFiles, tag_id: int | None = None) -> None:
+    """Brings the snapshot to the newest sample of every tag, or of one: it is saved some time after the samples, and a kill may fall in between.
 
     Looks no further back than the month of the snapshot's own sample.
     """
     for table, snapshot in (("sample", "snapshot"), ("sample_text", "snapshot_text")):
         with main.reading() as connection:
-            known = dict(connection.execute(f"SELECT t.id, s.ts FROM tag t LEFT JOIN {snapshot} s ON s.tag_id = t.id").fetchall())
+            query = f"SELECT t.id, s.ts FROM tag t LEFT JOIN {snapshot} s ON s.tag_id = t.id WHERE t.id = COALESCE(?, t.id)"
+            known = dict(connection.execute(query, (tag_id,)).fetchall())
         newest = []
         for month in reversed(files.existing()):
             asked = [tag_id for tag_id, time in known.items() if time is None or time < end_of(month)]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from heapq import merge
+from itertools import islice
 from sqlite3 import Connection
 from typing import Final, TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from plant.batch import Int64Column, SampleBatch, TextBatch, TextColumn
 from plant.quality import ANY_QUALITY, QualityRange
-from services.store.interface import Revisions
+from services.store.interface import Place, Revisions
 from services.store.sqlite.columns import floats_of, samples_in_spans
 from services.store.sqlite.month_files import MonthFiles, MonthGone
 from services.store.sqlite.months import month_of
@@ -21,9 +22,11 @@ _BOUNDS: Final = "tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT ?"
 _BEFORE: Final = "tag_id = ? AND ts <= ? AND quality BETWEEN ? AND ? ORDER BY ts DESC LIMIT 1"
 _AFTER: Final = "tag_id = ? AND ts > ? AND quality BETWEEN ? AND ? ORDER BY ts LIMIT 1"
 _REVISIONS: Final = (
-    "SELECT ts, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason "
-    "FROM sample_revision WHERE tag_id = ? AND ts >= ? AND ts < ? AND revised_at > ? ORDER BY id"
+    "SELECT made, ?1, id, ts, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason "
+    "FROM (SELECT *, max(revised_at) OVER (ORDER BY id) AS made FROM sample_revision WHERE tag_id = ?2) "
+    "WHERE ts >= ?3 AND ts < ?4 AND revised_at > ?5 AND (made, ?1, id) > (?6, ?7, ?8) ORDER BY id LIMIT ?9"
 )
+"""``made``: the latest time that an author named so far, which never runs backwards."""
 
 BatchT = TypeVar("BatchT", SampleBatch, TextBatch)
 Kind = Callable[[Connection, int, str, tuple[int, ...], int], Iterator[BatchT]]
@@ -86,17 +89,23 @@ def _first(files: MonthFiles, kind: Kind[BatchT], condition: str, wanted: tuple[
     return []
 
 
-def revisions(files: MonthFiles, tag_id: int, start: int, end: int, since: int, *, is_text: bool) -> Revisions:
-    """Revisions of one tag: those of a month in the order they were made, whatever times their authors name; months put together by these times."""
+def revisions(files: MonthFiles, tag_id: int, start: int, end: int, since: int, behind: Place, limit: int | None, *, is_text: bool) -> Revisions:
+    """Revisions of one tag: those of a month in the order they were made, whatever times their authors name; months put together by these times.
+
+    A place is the latest time that an author in its month had named, the month, and the number there.
+    """
     made = []
     for month in files.between(start, end):
         with suppress(MonthGone), files.reading(month) as connection:
-            made.append(connection.execute(_REVISIONS, (tag_id, start, end, since)).fetchall())
-    rows = list(merge(*made, key=lambda row: row[1]))  # never changes the order within one of them
-    time, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason = zip(*rows, strict=True) if rows else ((),) * 10
+            made.append(connection.execute(_REVISIONS, (month, tag_id, start, end, since, *behind, -1 if limit is None else limit)).fetchall())
+    rows = list(islice(merge(*made, key=lambda row: row[:3]), limit))
+    latest, of_month, number, time, revised_at, old_value, old_text, old_quality, new_value, new_text, new_quality, user, reason = (
+        zip(*rows, strict=True) if rows else ((),) * 13
+    )
     was = np.array([quality is not None for quality in old_quality], np.bool_)
     is_now = np.array([quality is not None for quality in new_quality], np.bool_)
     return Revisions(
+        np.array([latest, of_month, number], np.int64).T,
         np.array(time, np.int64),
         np.array(revised_at, np.int64),
         was,

@@ -4,8 +4,7 @@ Hours have one column for each of ``STORED_COLUMNS``; NaN is NULL. Of minutes th
 BLOB, ``MINUTE_LAYOUT``, since making a Python object of every column costs ten times as much as reading the bytes.
 """
 
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from plant.aggregates import STORED_COLUMNS, from_stored
 from plant.batch import Int32Column, Int64Column, SampleBatch
-from services.store.interface import HOUR, DueHours, RollUps
+from services.store.interface import HOUR, MINUTE, DueHours, RollUps
 from services.store.rows import rows_in
 from services.store.sqlite.connections import Connections
 from services.store.sqlite.due import kept_from, still_taken, take_off
@@ -27,8 +26,7 @@ Mask = npt.NDArray[np.bool_]
 _COLUMNS: Final = ", ".join(("tag_id", "ts", *STORED_COLUMNS))
 _PLACES: Final = ", ".join("?" * (2 + len(STORED_COLUMNS)))
 _WHERE: Final = "WHERE tag_id = ? AND ts >= ? AND ts < ? ORDER BY ts"
-_HOURS: Final = f"SELECT {_COLUMNS} FROM roll_up_hour {_WHERE}"
-_MINUTES: Final = f"SELECT ts, summary FROM roll_up_minute {_WHERE}"
+_MINUTES: Final = f"SELECT summary FROM roll_up_minute {_WHERE}"
 MINUTE_LAYOUT: Final = np.dtype([(name, dtype.newbyteorder("<")) for name, dtype in STORED_COLUMNS.items()])
 """``STORED_COLUMNS`` in their order, little-endian, without gaps."""
 
@@ -53,28 +51,30 @@ def save_roll_ups(main: Connections, files: MonthFiles, minutes: RollUps, hours:
         take_off(connection, done)
 
 
-def read_minutes(main: Connections, files: MonthFiles, tag_id: int, start: int, end: int) -> RollUps:
+def read_minutes(main: Connections, files: MonthFiles, tag_id: int, start: int, end: int, columns: Collection[str]) -> RollUps:
     """Minutes with ``start <= begin < end``."""
-    rows: list[tuple[int, bytes]] = []
+    packed: list[bytes] = []
     for month in files.between(start, end):
         with suppress(MonthGone), files.reading(month) as connection:
-            rows += connection.execute(_MINUTES, (tag_id, start, end)).fetchall()
-    with main.reading() as connection:
-        is_stepped = _is_stepped(connection, tag_id)
-    begins, packed = zip(*rows, strict=True) if rows else ((), ())
+            packed.append(b"".join([summary for (summary,) in connection.execute(_MINUTES, (tag_id, start, end))]))
     kept = np.frombuffer(b"".join(packed), MINUTE_LAYOUT)
-    summaries = from_stored({name: np.ascontiguousarray(kept[name]) for name in STORED_COLUMNS}, is_stepped)
-    return RollUps(np.full(len(rows), tag_id, np.int32), np.array(begins, np.int64), summaries)
+    return _roll_ups(main, tag_id, MINUTE, {name: np.ascontiguousarray(kept[name]) for name in columns if name in STORED_COLUMNS}, columns)
 
 
-def read_hours(main: Connections, tag_id: int, start: int, end: int) -> RollUps:
+def read_hours(main: Connections, tag_id: int, start: int, end: int, columns: Collection[str]) -> RollUps:
     """Hours with ``start <= begin < end``."""
+    kinds = {name: STORED_COLUMNS[name] for name in columns if name in STORED_COLUMNS}
     with main.reading() as connection:
-        rows = connection.execute(_HOURS, (tag_id, start, end)).fetchall()
-        is_stepped = _is_stepped(connection, tag_id)
-    _, begins, *columns = zip(*rows, strict=True) if rows else ((),) * (2 + len(STORED_COLUMNS))
-    kept = {name: np.array(column, dtype) for (name, dtype), column in zip(STORED_COLUMNS.items(), columns, strict=True)}
-    return RollUps(np.full(len(rows), tag_id, np.int32), np.array(begins, np.int64), from_stored(kept, is_stepped))
+        rows = connection.execute(f"SELECT {', '.join(kinds)} FROM roll_up_hour {_WHERE}", (tag_id, start, end)).fetchall()
+    found = zip(*rows, strict=True) if rows else ((),) * len(kinds)
+    return _roll_ups(main, tag_id, HOUR, {name: np.array(column, kind) for (name, kind), column in zip(kinds.items(), found, strict=True)}, columns)
+
+
+def _roll_ups(main: Connections, tag_id: int, width: int, kept: Mapping[str, npt.NDArray[Any]], columns: Collection[str]) -> RollUps:
+    with main.reading() as connection:
+        is_stepped = bool(connection.execute("SELECT stepped FROM tag WHERE id = ?", (tag_id,)).fetchone() == (1,))
+    first_time = kept["first_time"]
+    return RollUps(np.full(len(first_time), tag_id, np.int32), first_time // width * width, from_stored(kept, is_stepped, columns))
 
 
 def thinned_among(files: MonthFiles, tag_id: Int32Column, hour: Int64Column) -> DueHours:
@@ -123,10 +123,6 @@ def _packed(roll_ups: RollUps, mask: Mask) -> Iterator[tuple[int, int, bytes]]:
     whole, size = kept.tobytes(), MINUTE_LAYOUT.itemsize
     summaries = [whole[place : place + size] for place in range(0, len(whole), size)]
     return zip(roll_ups.tag_id[mask].tolist(), roll_ups.start[mask].tolist(), summaries, strict=True)
-
-
-def _is_stepped(connection: sqlite3.Connection, tag_id: int) -> bool:
-    return bool(connection.execute("SELECT stepped FROM tag WHERE id = ?", (tag_id,)).fetchone() == (1,))
 
 
 def _pairs(tag_id: Int32Column, hour: Int64Column) -> list[tuple[int, int]]:

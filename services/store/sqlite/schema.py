@@ -12,6 +12,13 @@ PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
 )
 
+WRITER_PRAGMAS: Final = (
+    "PRAGMA cache_size = -16384",
+    "PRAGMA wal_autocheckpoint = 4096",
+)
+"""Of the connection that writes: 16 MB of pages, so that those at the end of every tag and those that late samples change stay in memory; and a page that is
+changed again and again goes from the log into the file once in 16 MB, not once in 4."""
+
 MAIN_VERSION: Final = "0003"
 """Newest script in ``migrations/versions/``."""
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.pool import QueuePool
 
+from plant.aggregates import COLUMNS
 from plant.batch import Int64Column, SampleBatch, TextBatch
 from plant.compression_report import CompressionReport
 from plant.errors import ConfigurationError, Problem, Unstorable
@@ -18,17 +19,31 @@ from plant.event import Event
 from plant.ledger import Gap, GapCause, Position
 from plant.quality import ANY_QUALITY, QualityRange
 from plant.tag import Tag
-from services.store.interface import Account, Authorship, Commit, CommitReport, DueHours, Edit, EditReport, InputChange, Revisions, RollUps
+from services.store.interface import (
+    BEFORE_ALL,
+    Account,
+    Authorship,
+    Commit,
+    CommitReport,
+    DueHours,
+    Edit,
+    EditReport,
+    GapKey,
+    InputChange,
+    Place,
+    Revisions,
+    RollUps,
+)
 from services.store.metadata import Metadata
-from services.store.rows import check_gap, check_storable, distinct
+from services.store.rows import FIRST_TIME, check_gap, check_storable, distinct
 from services.store.sqlite import read
 from services.store.sqlite.backup import back_up
 from services.store.sqlite.columns import samples_from, texts_from
 from services.store.sqlite.connections import Connections
-from services.store.sqlite.due import DueMarks
+from services.store.sqlite.due import DueMarks, kept_from
 from services.store.sqlite.engines import engine_of
 from services.store.sqlite.integrity import check_main, check_months
-from services.store.sqlite.ledger import catch_up_snapshot, positions_in, write_gaps, write_positions, write_snapshot
+from services.store.sqlite.ledger import catch_up_snapshot, forget_in_snapshot, positions_in, write_gaps, write_positions, write_snapshot
 from services.store.sqlite.month_files import MonthFiles, MonthGone, companions
 from services.store.sqlite.months import by_month, end_of, months_of, name_of
 from services.store.sqlite.roll_ups import read_hours, read_minutes, save_roll_ups, thin, thinned_among
@@ -145,6 +160,8 @@ class SqliteStore:
     def delete(self, tag_id: int, start: int, end: int, author: Authorship) -> int:
         deleted = 0
         with self._one_changes:
+            with self._main.writing() as connection:  # first: a kill in between leaves a tag without a current value, and the next start finds it
+                was_current = forget_in_snapshot(connection, tag_id, start, end)
             for month in self._history.between(start, end):
                 with suppress(MonthGone), self._files.reading(month) as connection:
                     hours = hours_between(connection, tag_id, start, end)
@@ -152,11 +169,13 @@ class SqliteStore:
                     self._due.mark_hours(np.full(len(hours), tag_id, np.int32), hours)
                     with self._files.writing(month) as connection:
                         deleted += delete_history(connection, tag_id, start, end, author)
+            if was_current:
+                catch_up_snapshot(self._main, self._files, tag_id)
         return deleted
 
-    def revisions(self, tag_id: int, start: int, end: int, since: int) -> Revisions:
+    def revisions(self, tag_id: int, start: int, end: int, since: int, *, behind: Place = BEFORE_ALL, limit: int | None = None) -> Revisions:
         is_text = self._rows("SELECT data_type = 'String' FROM tag WHERE id = ?", (tag_id,)) == [(1,)]
-        return read.revisions(self._history, tag_id, start, end, since, is_text=is_text)
+        return read.revisions(self._history, tag_id, start, end, since, behind, limit, is_text=is_text)
 
     def take_due(self, before: int, limit: int) -> DueHours:
         with self._one_changes:  # nothing is being written whose hour is taken here
@@ -174,11 +193,11 @@ class SqliteStore:
         with self._one_changes:
             save_roll_ups(self._main, self._history, minutes, hours, done)
 
-    def minutes(self, tag_id: int, start: int, end: int) -> RollUps:
-        return read_minutes(self._main, self._history, tag_id, start, end)
+    def minutes(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
+        return read_minutes(self._main, self._history, tag_id, start, end, columns)
 
-    def hours(self, tag_id: int, start: int, end: int) -> RollUps:
-        return read_hours(self._main, tag_id, start, end)
+    def hours(self, tag_id: int, start: int, end: int, columns: Collection[str] = COLUMNS) -> RollUps:
+        return read_hours(self._main, tag_id, start, end, columns)
 
     def thin(self, samples: SampleBatch, done: DueHours) -> npt.NDArray[np.bool_]:
         with self._one_changes:
@@ -197,6 +216,10 @@ class SqliteStore:
                 self._due.keep_from(end_of(months[-1]))  # first: a kill in between leaves files, which are old still
             return [self._files.drop(month) for month in months]
 
+    def kept_from(self) -> int:
+        with self._main.reading() as connection:
+            return kept_from(connection)
+
     def size(self) -> int:
         files = [self._file, *map(self._files.file, self._files.existing())]
         return sum(part.stat().st_size for file in files for part in (file, *companions(file)) if part.exists())
@@ -204,10 +227,11 @@ class SqliteStore:
     def backup(self, folder: Path) -> None:
         back_up(self._main, self._history, folder)
 
-    def gaps(self, start: int, end: int) -> Sequence[Gap]:
+    def gaps(self, start: int, end: int, *, behind: GapKey | None = None, limit: int | None = None) -> Sequence[Gap]:
         rows = self._rows(
-            "SELECT device, start_ts, end_ts, cause, recovered FROM gap WHERE start_ts < ? AND (end_ts IS NULL OR end_ts >= ?) ORDER BY start_ts, device",
-            (end, start),
+            "SELECT device, start_ts, end_ts, cause, recovered FROM gap WHERE start_ts < ? AND (end_ts IS NULL OR end_ts >= ?) "
+            "AND (start_ts, device, cause) > (?, ?, ?) ORDER BY start_ts, device, cause LIMIT ?",
+            (end, start, *(behind or (FIRST_TIME - 1, "", "")), -1 if limit is None else limit),
         )
         return [Gap(device, begin, finish, GapCause(cause), bool(recovered)) for device, begin, finish, cause, recovered in rows]
 
@@ -282,6 +306,6 @@ class SqliteStore:
             rejected += positions[refused].tolist()
         return np.array(sorted(rejected), np.intp)
 
-    def _rows(self, query: str, parameters: tuple[int, ...] = ()) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, parameters: tuple[int | str, ...] = ()) -> list[tuple[Any, ...]]:
         with self._main.reading() as connection:
             return connection.execute(query, parameters).fetchall()

@@ -48,3 +48,15 @@ def test_newer_rows_of_a_batch_are_told_apart_and_unknown_tags_are_passed_over()
     assert isinstance(newer, SampleBatch)
     assert rows_of(newer) == [(5, 11, 2.0, 0), (2, 1, 7.0, 0)]
     assert len(CurrentValues([make_tag(5)]).newer(TextBatch.of([9], [4], ["LOT-1"], [0]))) == 0
+
+
+def test_a_current_value_of_a_span_is_forgotten_until_there_is_another_one() -> None:
+    current = CurrentValues(TAGS)
+    current.update(batch_of([(5, 10, 1.0, 0), (2, 10, 2.0, 0)]))
+    current.update(TextBatch.of([9], [4], ["LOT-1"], [0]))
+    assert [current.forget(5, *span) for span in ((0, 10), (11, 20), (10, 11), (10, 11))] == [None, None, 10, None]
+    assert (current.forget(9, 0, 5), current.forget(77, 0, 99)) == (4, None)
+    assert rows_of(current.of(EVERY)[0]) == [(2, 10, 2.0, 0)]
+    assert [len(part) for part in current.take_changed()] == [1, 0], "what is forgotten is saved no more"
+    current.update(batch_of([(5, 3, 0.3, 0)]))
+    assert rows_of(current.take_changed()[0]) == [(5, 3, 0.3, 0)]

@@ -75,3 +75,15 @@ def test_a_device_on_the_edge_is_not_told_overloaded_and_relieved_in_turns() -> 
         scan(schedule, late=number % 2 == 0)
         told.append(schedule.is_overloaded)
     assert all(told)
+
+
+def test_a_device_is_not_overloaded_because_nobody_took_what_was_read_of_it() -> None:
+    schedule = Schedule("PLC-1", 1.0, 0.0)
+    for _ in range(20):
+        schedule.excuse(1.2)
+        scan(schedule, late=True)
+    assert not schedule.is_overloaded
+    for _ in range(20):
+        schedule.excuse(0.2)
+        scan(schedule, late=True)
+    assert schedule.is_overloaded

@@ -1,6 +1,6 @@
 from plant.envelope import Envelope
 from plant.ledger import Gap, GapCause, Position
-from services.historian.ledger import PositionLedger
+from services.historian.ledger import PositionLedger, refused
 from tests.samples import batch_of
 
 DEVICE = "PLC-SEP-01"
@@ -75,3 +75,13 @@ def test_a_loss_is_told_even_if_the_clock_of_the_device_was_set_back() -> None:
 def test_no_gap_lies_between_a_sample_and_itself() -> None:
     ledger = PositionLedger({DEVICE: Position(DEVICE, 1, 4, 400)})
     assert ledger.note(envelope(0, epoch=2), batch_of([(1, 400, 1.0, 0)])) == []
+
+
+def test_a_refused_batch_is_a_gap_from_its_oldest_sample_to_a_scan_behind_its_newest() -> None:
+    batch = batch_of([(1, 700, 1.0, 0), (2, 500, 1.0, 0), (1, 900, 1.0, 0)])
+    assert refused(envelope(7, received=10**6), batch, 100) == Gap(DEVICE, 499, 1_000, GapCause.STORE_REFUSED)
+
+
+def test_a_refused_batch_whose_times_are_at_random_is_missing_where_it_came() -> None:
+    batch = batch_of([(1, 5, 1.0, 0), (1, 10**15, 1.0, 0)])
+    assert refused(envelope(7, received=10**9), batch, 100) == Gap(DEVICE, 10**9 - 1, 10**9 + 100, GapCause.STORE_REFUSED)
