@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from plant.quality import UNCERTAIN_FLOOR
 from simulators.plc.signal_image import SignalImage
 
 
@@ -47,7 +48,15 @@ class Condition:
     def bind(self, image: SignalImage, when_bad: bool) -> Callable[[], bool]:
         """Does it hold in the image now? ``when_bad`` is the answer for a signal whose value is of no use: true where that is the safe side."""
         position, compare, limit = image.position(self.tag), _OPERATORS[self.comparison], self.value
-        return lambda: compare(image.value(position), limit) if image.is_good(position) else when_bad
+        cells, qualities = image.cells, image.qualities
+
+        def holds() -> bool:
+            # ``image.is_good`` written out: a PLC asks this some hundred times in a scan
+            value = cells[position]
+            is_usable = 0 <= qualities[position] < UNCERTAIN_FLOOR and value == value  # noqa: PLR0124 - NaN is not equal to itself
+            return compare(value, limit) if is_usable else when_bad
+
+        return holds
 
     def can_change(self, low: float, high: float) -> bool:
         """Whether some values from ``low`` to ``high`` meet it and others do not: a condition that always or never holds is a mistake."""

@@ -32,6 +32,8 @@ class SignalImage:
     - ``values`` float64, ``quality`` int16: what the program works on; ``GoodLocalOverride`` while forced;
     - ``overridden`` bool: forced, or held by an interlock in the present scan.
 
+    ``cells`` and ``qualities`` are ``values`` and ``quality`` once more, for reading one element: three times as fast as from an array.
+
     ``ValueError`` for signals of one name and two directions; of two declarations of one direction, the first counts.
     """
 
@@ -51,9 +53,8 @@ class SignalImage:
         self._driven: Positions = np.setdiff1d(np.arange(count), self._inputs)
         self._safe: Float64Column = np.array([signal.safe for signal in self.signals], np.float64)[self._outputs]
         self._forces: dict[int, float] = {}
-        # an element of a memoryview is read three times as fast as one of an array
-        self._cells = cast("memoryview[float]", self.values.data)
-        self._qualities = self.quality.data
+        self.cells = cast("memoryview[float]", self.values.data)
+        self.qualities = self.quality.data
         self._held = cast("memoryview[bool]", self.overridden.data)
 
     def position(self, name: str) -> int:
@@ -64,12 +65,12 @@ class SignalImage:
             raise ValueError(f"there is no signal {name!r}; declare it in the program, or mend the name") from None
 
     def value(self, position: int) -> float:
-        return self._cells[position]
+        return self.cells[position]
 
     def is_good(self, position: int) -> bool:
         """The quality is Good, and the value a number."""
-        value = self._cells[position]
-        return is_good(self._qualities[position]) and value == value  # noqa: PLR0124 - NaN is not equal to itself
+        value = self.cells[position]
+        return is_good(self.qualities[position]) and value == value  # noqa: PLR0124 - NaN is not equal to itself
 
     def is_overridden(self, position: int) -> bool:
         return self._held[position]
@@ -78,14 +79,14 @@ class SignalImage:
         """A value by the program or an operator, clipped to the range; false where it is overridden, and then without effect."""
         if self._held[position]:
             return False
-        self._cells[position] = self.signals[position].clip(value)
+        self.cells[position] = self.signals[position].clip(value)
         return True
 
     def override(self, position: int, value: float) -> bool:
         """A value by an interlock; false where it is forced, and then without effect."""
         if position in self._forces:
             return False
-        self._cells[position] = value
+        self.cells[position] = value
         self._held[position] = True
         return True
 

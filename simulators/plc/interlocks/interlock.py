@@ -1,7 +1,7 @@
 """Interlocks and permissives as a cause-and-effect table has them: data.
 
 An interlock drives its effects to a state as soon as its causes are met; a permissive keeps a signal in a state that it has, and does not take it there
-(ISA-5.1 calls both I; the difference and the words are engineering practice, as is a cause-and-effect table: IEC 62881 describes one).
+(the difference and the words are engineering practice; IEC 62881 describes cause-and-effect tables).
 """
 
 from dataclasses import dataclass, field

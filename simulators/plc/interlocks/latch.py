@@ -22,7 +22,7 @@ class Latch:
     """``is_tripped`` holds from the scan in which a vote was met until the reset.
 
     ``first_out`` is the cause that was met first of those that tripped it, as ``TAG > limit``; of causes met in one scan, the one that stands first in the
-    table. It is kept until the next trip (first-out: ISA-18.1, sequence F; here of interlocks). ``present`` are all causes met now.
+    table. It is kept until the next trip (first-out as annunciators have it, ISA-18.1; here of interlocks). ``present`` are all causes met now.
     """
 
     def __init__(self, interlock: Interlock, image: SignalImage) -> None:
@@ -50,24 +50,23 @@ class Latch:
         return [effect.tag for effect, position in self._effects if self._acts(effect.delay_s, effect.for_s) and self._image.is_forced(position)]
 
     def look(self, dt: float) -> None:
-        is_enabled = all(holds() for holds in self._enabling)
+        is_enabled = not self._enabling or all(holds() for holds in self._enabling)
         votes = [vote.look(dt, is_enabled) for vote in self._groups]
         self._is_wanted = any(votes)
-        self._may_go_back = self._healthy.step(dt, not self._is_wanted and all(holds() for holds in self._until))
         if self.is_tripped:
+            self._may_go_back = self._healthy.step(dt, not self._is_wanted and all(holds() for holds in self._until))
             self.tripped_for_s += dt
             if self.interlock.reset is Reset.AUTOMATIC and self._may_go_back:
                 self.is_tripped = False
         elif self._is_wanted:
-            self.is_tripped, self.tripped_for_s = True, 0.0
+            self.is_tripped, self.tripped_for_s, self._may_go_back = True, 0.0, False
+            self._healthy.reset()
             self.trips += 1
             first = [vote.oldest() for vote, is_met in zip(self._groups, votes, strict=True) if is_met]
             self.first_out = max(first, key=lambda one: one[0])[1]
 
     def act(self) -> None:
         """Puts the effects over what the image holds."""
-        if not self.is_tripped:
-            return
         for effect, position in self._effects:
             if not self._acts(effect.delay_s, effect.for_s):
                 continue
@@ -106,14 +105,15 @@ class _Vote:
         return [name for (name, _, _), age in zip(self._causes, self._ages, strict=True) if age >= 0.0]
 
     def look(self, dt: float, is_enabled: bool) -> bool:
-        is_enabled = is_enabled and all(holds() for holds in self._enabling)
+        is_enabled = is_enabled and (not self._enabling or all(holds() for holds in self._enabling))
         met = 0
         for number, (_, holds, timer) in enumerate(self._causes):
-            if timer.step(dt, is_enabled and holds()):
+            if not (is_enabled and holds()):
+                timer.reset()
+                self._ages[number] = -1.0
+            elif timer.step(dt, is_true=True):
                 self._ages[number] = 0.0 if self._ages[number] < 0.0 else self._ages[number] + dt
                 met += 1
-            else:
-                self._ages[number] = -1.0
         return met >= self._needed
 
     def oldest(self) -> tuple[float, str]:

@@ -44,4 +44,5 @@ class Protection:
 
     def act(self) -> None:
         for latch in reversed(self._latches.values()):
-            latch.act()
+            if latch.is_tripped:
+                latch.act()

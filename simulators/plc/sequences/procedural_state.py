@@ -1,4 +1,4 @@
-"""Procedural states and commands of ISA-88 (ANSI/ISA-88.01-1995, 5.7: modes and states; its example set without pausing), as one table.
+"""Procedural states and commands of ISA-88 (ANSI/ISA-88.01, modes and states: its example set without pausing), as one table.
 
 Rule: a state that ends in -ING is transient and ends by itself, with ``DONE``; every other one but ``RUNNING`` rests until it is commanded.
 """

@@ -2,7 +2,8 @@
 
 Temperatures, times and step numbers are those of the plant's process description. A soak counts by the load thermocouple: a furnace that lags is waited for,
 and a soak that is lost for a moment begins anew. Held while it heats, the set-point stays where it is and the pump goes on; held before that or after, the
-furnace keeps what it has. A leak test that fails is held, and goes on with pumping.
+furnace keeps what it has. A leak test that fails is held, and goes on with pumping. Stopped, the heat is off and the pump stays as it was: open under vacuum,
+shut from the backfill on. Aborted, everything is off and shut.
 """
 
 from collections.abc import Mapping
@@ -70,12 +71,13 @@ def sinter_programme(unit: str = "SIN.FUR101") -> StepSequence:
             {f"{unit}.XV101": 0.0, f"{unit}.PIC102.SP": 0.0, f"{unit}.HS102": 0.0, **cold},
         ),
     )
-    rest = {f"{unit}.XV101": 0.0, f"{unit}.PIC102.SP": 0.0, f"{unit}.HS102": 0.0, **cold}
+    rest = {f"{unit}.PIC102.SP": 0.0, f"{unit}.HS102": 0.0, **cold}
+    is_cold = when(f"{unit}.HS101 = 0", *(f"{unit}.{zone}.OP = 0" for zone in _ZONES))
     return StepSequence(
         f"{unit}.KY101",
         steps,
-        stopping=Reaction({**rest, f"{unit}.XV101": 1.0}, until=when(f"{unit}.HS101 = 0", *(f"{unit}.{zone}.OP = 0" for zone in _ZONES))),
-        aborting=Reaction(rest, until=when(f"{unit}.HS101 = 0", *(f"{unit}.{zone}.OP = 0" for zone in _ZONES)), timeout_s=10.0),
+        stopping=Reaction(rest, until=is_cold),
+        aborting=Reaction({**rest, f"{unit}.XV101": 0.0}, until=is_cold, timeout_s=10.0),
         start_when=when(f"{unit}.ZSC101 = 1"),
     )
 

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from plant import Quality
-from simulators.plc import Block, Direction, OperatingState, Plc, Program, ScanTiming, Signal, SignalImage
+from simulators.plc import Block, Direction, OperatingState, PidLoop, Plc, Program, ScanTiming, Signal, SignalImage
+from simulators.plc.devices import Motor
+from simulators.process.control import Mode, Tuning
 from tests.unit.simulators.plc.program_parts import exact_plc, signal
 
 IN, OUT, BEAT = "T.U.FT1", "T.U.FV1", "T.U.KQ1"
@@ -192,3 +194,18 @@ def test_a_heartbeat_begins_again_after_16_bits() -> None:
     assert plc.read(BEAT) == 65535.0
     plc.step(0.001)
     assert plc.read(BEAT) == 0.0
+
+
+def test_a_whole_program_with_jitter_is_the_same_bit_for_bit() -> None:
+    def history(seed: int) -> bytes:
+        loop = PidLoop("T.U.TIC1", Tuning(2.0, 60.0), 0.0, 200.0, 100.0, Mode.AUTOMATIC)
+        plc = Plc("PLC", Program(blocks=[loop, Motor("T.U", "1")], heartbeat=BEAT), ScanTiming(0.1, lateness=0.3), np.random.default_rng(seed))
+        columns = []
+        for second in range(60):
+            plc.connect("T.U.TIC1", 80.0 + second)
+            plc.step(1.0)
+            columns.append(plc.image.values.tobytes())
+        return b"".join(columns)
+
+    assert history(4) == history(4)
+    assert history(4) != history(5)

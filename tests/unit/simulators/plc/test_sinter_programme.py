@@ -133,6 +133,8 @@ def test_from_every_step_it_can_be_held_stopped_and_aborted(step: str, command: 
     plc.step(10.0)
     is_heating = plc.output(f"{UNIT}.HS101") == 1.0
     assert is_heating is ("350" in step or step in {"DEGAS", "RAMP_600", "DEHYDRIDE", "SOAK_850", "RAMP_1065", "SINTER"})
+    was_pumping = plc.output(f"{UNIT}.XV101")
+    assert was_pumping == float(is_heating or step == "PUMP")
     assert procedure.command(command)
     plc.step(30.0)
     if command is SequenceCommand.HOLD:
@@ -150,7 +152,7 @@ def test_from_every_step_it_can_be_held_stopped_and_aborted(step: str, command: 
     assert state_of(procedure) is (ProceduralState.STOPPED if command is SequenceCommand.STOP else ProceduralState.ABORTED)
     assert plc.output(f"{UNIT}.HS101") == 0.0
     assert plc.output(f"{UNIT}.PIC102.SP") == 0.0
-    assert plc.output(f"{UNIT}.XV101") == float(command is SequenceCommand.STOP)
+    assert plc.output(f"{UNIT}.XV101") == (was_pumping if command is SequenceCommand.STOP else 0.0)
     assert [plc.output(f"{UNIT}.TIC10{zone}.OP") for zone in (1, 2, 3)] == [0.0] * 3
 
 
