@@ -5,10 +5,9 @@ A scan, in this order:
 1. inputs: terminals into the image, forced values over them;
 2. interlocks look at their causes;
 3. sequences command devices and set-points;
-4. interlocks put their effects over that, so that loops and devices see them;
+4. interlocks put their effects over that, and no later write of the scan changes them: loops and devices see them, and go on from them;
 5. loops and devices;
-6. interlocks put their effects over that: they have the last word in the same scan;
-7. outputs: the image to the terminals.
+6. outputs: the image to the terminals.
 
 Between two scans the image stands still: whoever reads it sees the end of a scan.
 """
@@ -173,7 +172,6 @@ class Plc:
         self.interlocks.act()
         for block in self._blocks:
             block.scan(dt)
-        self.interlocks.act()
         self.scans += 1
         if self._heartbeat is not None:
             image.write(self._heartbeat, float(self.scans % _HEARTBEAT_MODULUS))

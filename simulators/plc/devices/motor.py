@@ -83,8 +83,8 @@ class _RunningMotor:
         is_running = image.is_good(self._running_at) and image.value(self._running_at) == 1.0
         is_faulty = not image.is_good(self._fault_at) or image.value(self._fault_at) == 1.0
         if image.value(self._reset_at) == 1.0:
-            if not is_faulty:
-                self._trip = Trip.NONE
+            # a fault that is still there trips again in this scan
+            self._trip = Trip.NONE
             image.write(self._reset_at, 0.0)
         was_commanded = self._hand.given == 1.0 and self._hand.wanted() == 1.0 and self._trip in {Trip.NONE, Trip.RUNS_ON}
         self._judge(dt, was_commanded, is_running, is_faulty)

@@ -167,6 +167,19 @@ def test_a_stuck_valve_alarms_after_its_travel_time_and_comes_back() -> None:
     assert valve.alarm() is Discrepancy.NOT_CLOSED
 
 
+def test_a_valve_that_is_sent_back_on_its_way_has_its_whole_time_again() -> None:
+    valve = Valve()
+    valve.stroke = Stroke(2.8)
+    valve.run(1.0)
+    valve.plc.write("T.V1.XV1", 1.0)
+    valve.run(2.5)
+    valve.plc.write("T.V1.XV1", 0.0)
+    for _ in range(30):
+        valve.run(0.1)
+        assert valve.alarm() is Discrepancy.NONE
+    assert valve.stroke.is_closed
+
+
 @pytest.mark.parametrize("fails_open", [False, True])
 def test_a_valve_fails_to_its_position_with_the_plc_and_with_the_air(fails_open: bool) -> None:
     valve = Valve(fails_open)
@@ -232,6 +245,17 @@ def test_a_control_valve_follows_its_loop_shuts_tight_and_alarms_when_it_does_no
     assert plc.read("T.V1.FV1.ALARM") == 0.0
     plc.connect("T.V1.ZT1", 30.0, Quality.BAD)
     plc.step(11.0)
+    assert plc.read("T.V1.FV1.ALARM") == 1.0
+
+
+def test_a_control_valve_that_is_sent_on_and_on_is_not_late() -> None:
+    plc = exact_plc(Program([], [ControlValve("T.V1.FV1", "T.V1.ZT1", automatic=False)]))
+    stroke = Stroke(200.0)
+    for number in range(11):
+        plc.write("T.V1.FV1", 90.0 if number % 2 == 0 else 60.0)
+        control_valve(stroke, 8.0, plc)
+        assert plc.read("T.V1.FV1.ALARM") == 0.0
+    control_valve(stroke, 3.0, plc)
     assert plc.read("T.V1.FV1.ALARM") == 1.0
 
 

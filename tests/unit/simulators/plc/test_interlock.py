@@ -77,6 +77,31 @@ def test_first_out_is_what_came_first_and_is_kept() -> None:
     assert (latch.first_out, latch.trips) == ("T.U.PT1 > 50", 2)
 
 
+def test_first_out_of_two_groups_that_trip_in_one_scan_is_the_cause_that_had_waited() -> None:
+    one, two, three = (Cause(cause.condition) for cause in HIGH)
+    plc = plant(Interlock("X", "x", (Group((one,)), Group((two, three), 2)), (Effect("T.U.XV1", 0.0),)))
+    plc.connect("T.U.PT2", 60.0)
+    plc.step(3.0)
+    plc.connect("T.U.PT1", 60.0)
+    plc.connect("T.U.PT3", 60.0)
+    plc.step(0.1)
+    assert plc.interlocks["X"].first_out == "T.U.PT2 > 50"
+
+
+def test_a_bad_signal_enables_and_keeps_from_the_reset() -> None:
+    plc = plant(Interlock("X", "x", (Group(HIGH),), (Effect("T.U.XV1", 0.0),), enabling=when("T.U.TT1 > 40"), until=when("T.U.TT1 < 30")))
+    plc.connect("T.U.TT1", 0.0, Quality.BAD)
+    plc.connect("T.U.PT1", 60.0)
+    plc.step(1.2)
+    assert plc.interlocks.tripped == ["X"]
+    plc.connect("T.U.PT1", 0.0)
+    plc.step(1.0)
+    assert plc.interlocks.reset("X") is ResetAnswer.NOT_HEALTHY
+    plc.connect("T.U.TT1", 0.0)
+    plc.step(0.1)
+    assert plc.interlocks.reset("X") is ResetAnswer.DONE
+
+
 def test_a_manual_reset_waits_for_the_causes_the_reset_limit_and_the_time() -> None:
     plc = plant(shut(until="T.U.PT1 < 30", healthy_s=10.0))
     assert plc.interlocks.reset("X") is ResetAnswer.NOT_TRIPPED

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from plant import ConfigurationError, reference_site
+from plant import ConfigurationError, Quality, reference_site
 from simulators.plc import Comparison, Condition, Direction, HeartbeatWatch, Plc, Program, ScanTiming, parse_signals, reference_signals
 from simulators.plc.interlocks import Action, Effect, Group, Interlock, Reset, ResetAnswer, reference_interlocks
 from tests.unit.simulators.plc.program_parts import exact_plc
@@ -246,6 +246,13 @@ def test_a_peer_that_stands_still_is_seen_and_holds_the_phase() -> None:
         plc.connect("SYS.PLC101.KQ101", float(count))
         plc.step(0.5)
         assert bool(plc.interlocks.tripped) is (count < 60)
+
+
+def test_a_heartbeat_that_is_bad_stands_still_at_once() -> None:
+    plc = exact_plc(Program(blocks=[HeartbeatWatch("SYS.PLC101.KQ101", "SYS.PLC101.XA102")]))
+    plc.connect("SYS.PLC101.KQ101", 7.0, Quality.BAD_NO_COMMUNICATION)
+    plc.step(0.1)
+    assert plc.read("SYS.PLC101.XA102") == 1.0
 
 
 def test_a_signal_list_with_mistakes() -> None:

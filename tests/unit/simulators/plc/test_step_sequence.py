@@ -138,6 +138,21 @@ def test_a_step_that_does_not_end_is_held_and_says_why() -> None:
     assert plc.output(XV) == 0.0
 
 
+def test_conditions_that_are_lost_for_a_moment_begin_their_time_anew() -> None:
+    step = Step("FILL", 1, (Transition(COMPLETE, when(f"{LT} > 80"), for_s=10.0),), 600.0)
+    plc, procedure = tank(StepSequence(KY, (step,)))
+    procedure.command(SequenceCommand.START)
+    for _ in range(5):
+        plc.connect(LT, 90.0)
+        plc.step(9.0)
+        plc.connect(LT, 70.0)
+        plc.step(0.1)
+    assert state_of(procedure) is ProceduralState.RUNNING
+    plc.connect(LT, 90.0)
+    plc.step(10.2)
+    assert state_of(procedure) is ProceduralState.COMPLETE
+
+
 def test_a_bad_signal_meets_no_transition() -> None:
     plc, procedure = started()
     plc.connect(LT, 90.0, Quality.BAD_SENSOR_FAILURE)
