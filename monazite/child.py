@@ -14,6 +14,7 @@ from typing import Final
 from monazite.lifeline import ParentLifeline
 from monazite.rotating_log import RotatingLog
 from monazite.settings import variable_of
+from monazite.word_count import WordCount
 
 _KILL_DEADLINE: Final = 10.0
 _CHUNK: Final = 65_536
@@ -34,14 +35,18 @@ class Child:
         self._process = process
         self._lifeline = lifeline
         self._log = log
-        self._words = words
-        self.said = 0
+        self._said = WordCount(words)
         self._output = asyncio.create_task(self._keep_output())
         self._begun = asyncio.get_running_loop().time()
 
+    @property
+    def said(self) -> int:
+        """How often its output had the words that ``spawn`` was given."""
+        return self._said.count
+
     @classmethod
     async def spawn(cls, launch: Launch, log: RotatingLog, kept_fds: Sequence[int] = (), words: bytes = b"") -> "Child":
-        """``kept_fds`` are descriptors that the child holds open for as long as it lives. ``said`` counts how often its output has the ``words``.
+        """``kept_fds`` are descriptors that the child holds open for as long as it lives.
 
         Raises:
             OSError: the program cannot be run.
@@ -121,6 +126,6 @@ class Child:
     async def _keep_output(self) -> None:
         assert self._process.stdout is not None  # asked for in spawn
         while data := await self._process.stdout.read(_CHUNK):
-            self.said += data.count(self._words) if self._words else 0
+            self._said.hear(data)
             with contextlib.suppress(OSError):  # a full disk must not block the child: its line is lost, the pipe stays empty
                 self._log.write(data)

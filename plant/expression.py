@@ -38,7 +38,7 @@ Complaint = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What a part of an expression yields; ``constant`` where only literals went into it."""
+    """What a part of an expression yields; ``constant`` where only literals went into it, ``is_whole`` where the evaluator computes in whole numbers."""
 
     is_condition: bool = False
     constant: float | None = None
@@ -109,9 +109,12 @@ class _Check:
     def arithmetic(self, left: _Part, op: ast.operator, right: _Part) -> _Part:
         if right.constant == 0 and isinstance(op, (ast.Div, ast.Mod)):
             return self.complain("divides by the constant 0", "divide by an input, or by another number")
+        is_whole = left.is_whole and right.is_whole and not isinstance(op, ast.Div)
+        if is_whole and isinstance(op, ast.Pow) and right.constant is not None and right.constant < 0:
+            return self.complain("raises a whole number to a negative power", "write one of them with a decimal point")
         if left.constant is None or right.constant is None:
-            return _Part()
-        return self.folded(_ARITHMETIC[type(op)], left.constant, right.constant, is_whole=left.is_whole and right.is_whole and not isinstance(op, ast.Div))
+            return _Part(is_whole=is_whole)
+        return self.folded(_ARITHMETIC[type(op)], left.constant, right.constant, is_whole=is_whole)
 
     def folded(self, compute: Callable[..., object], *constants: float, is_whole: bool) -> _Part:
         try:
@@ -127,11 +130,11 @@ class _Check:
             return self.complain(f"gives {name} {len(arguments)} arguments", f"{name} takes {FUNCTIONS[name]}")
         if name == "where":
             self.condition(arguments[0], depth)
-            self.number(arguments[1], depth)
-            self.number(arguments[2], depth)
-            return _Part()
+            branches = [self.number(argument, depth) for argument in arguments[1:]]
+            return _Part(is_whole=all(branch.is_whole for branch in branches))
         inner = self.number(arguments[0], depth)
-        return _Part() if inner.constant is None else self.folded(_OF_ONE_NUMBER[name], inner.constant, is_whole=name == "abs" and inner.is_whole)
+        is_whole = name == "abs" and inner.is_whole
+        return _Part(is_whole=is_whole) if inner.constant is None else self.folded(_OF_ONE_NUMBER[name], inner.constant, is_whole=is_whole)
 
 
 def check_expression(text: str, inputs: Collection[str]) -> list[Complaint]:

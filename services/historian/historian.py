@@ -225,8 +225,8 @@ class Historian:
             Stopped: it was told to stop while the store was away; what was written comes again and changes nothing.
         """
         commit = _commit_of(received, self._ledger)
-        report = await self._commit_when_possible(commit)
-        self._committed(commit, report, received)
+        with self._snapshot.committing():
+            self._committed(commit, await self._commit_when_possible(commit), received)
         await self._recalculation.committed(commit.samples)
         await acknowledge([one.message for one in received])
 

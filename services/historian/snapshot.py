@@ -4,13 +4,14 @@ Rules:
 
 1. A sample that was removed from history is nobody's current value: that is the newest left, or none. The store sees to its own snapshot in the deletion,
    so that a kill leaves none of it; nothing is saved meanwhile, so that what was in memory before does not come back.
-2. It is forgotten before history is read again: what is committed in between is newer, and stays.
+2. It is forgotten before history is read again: what is committed in between is newer, and stays. What a commit under way brings may have been removed before
+   it is known here: it is forgotten then, and history read again.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Final
 
 from plant.batch import Batch
@@ -37,6 +38,8 @@ class Snapshot:
         self._removed = removed
         self._current = CurrentValues(site.tags)
         self._forgotten: dict[int, int] = {}
+        self._removed_meanwhile: list[tuple[int, int, int]] | None = None
+        """While a commit is under way."""
         self._one = asyncio.Lock()
 
     @property
@@ -55,6 +58,24 @@ class Snapshot:
                 await self._read_forgotten()
                 await self._save()
 
+    @contextlib.contextmanager
+    def committing(self) -> Iterator[None]:
+        """Around a commit of live samples and the update with them; there is one at a time."""
+        removed: list[tuple[int, int, int]] = []
+        self._removed_meanwhile = removed
+        try:
+            yield
+        finally:
+            self._removed_meanwhile = None
+            for tag_id, start, end in removed:
+                self._forget(tag_id, start, end)
+
+    def _forget(self, tag_id: int, start: int, end: int) -> bool:
+        time = self._current.forget(tag_id, start, end)
+        if time is not None:
+            self._forgotten[tag_id] = time
+        return time is not None
+
     @contextlib.asynccontextmanager
     async def removing(self, tag_id: int, start: int, end: int) -> AsyncIterator[None]:
         """Around whatever may remove samples of a tag with ``start <= time < end``."""
@@ -62,9 +83,9 @@ class Snapshot:
             try:
                 yield
             finally:
-                time = self._current.forget(tag_id, start, end)
-                if time is not None:
-                    self._forgotten[tag_id] = time
+                if self._removed_meanwhile is not None:
+                    self._removed_meanwhile.append((tag_id, start, end))
+                if self._forget(tag_id, start, end):
                     await self._read_forgotten()
 
     async def _read_forgotten(self) -> None:

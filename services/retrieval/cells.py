@@ -5,6 +5,7 @@ Rules:
 1. A roll-up is used only where no edge of an interval lies inside its bucket: then it gives the answer that its samples would.
 2. Hours in which something came since they were rolled up, or in which a loss begins, are read as samples.
 3. Hours that hold nothing are not read at all: history is asked for the hours that it has.
+4. Where retention removed the samples there is nothing to read but whole hours: one that is cut, or in which a loss begins, is lost, each piece of it.
 """
 
 from dataclasses import dataclass
@@ -76,19 +77,30 @@ def edges_inside(cells: Int64Column, width: int, edges: Int64Column) -> npt.NDAr
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HourCells:
-    """Begins of hours that a question touches: ``whole`` are answered by their roll-up, ``split`` by minutes, ``raw`` by samples."""
+    """Begins of hours that a question touches: ``whole`` are answered by their roll-up, ``split`` by minutes, ``raw`` by samples, and ``lost`` by nothing
+    any more."""
 
     whole: Int64Column
     split: Int64Column
     raw: Int64Column
+    lost: Int64Column
 
 
-def sort_hours(rolled_up: Int64Column, raw: Int64Column, edges: Int64Column) -> HourCells:
-    """``rolled_up``: begins of the hours that have a roll-up; ``raw``: of those that are to be read as samples, whether they have one or not."""
-    rolled_up = rolled_up[~np.isin(rolled_up, raw)]
+def sort_hours(rolled_up: Int64Column, raw: Int64Column, edges: Int64Column, kept_from: int) -> HourCells:
+    """``rolled_up``: begins of the hours that have a roll-up; ``raw``: of those that are to be read as samples, whether they have one or not;
+    ``kept_from``: a whole hour, before which there are no samples to read."""
     inside = edges_inside(rolled_up, HOUR, edges)
-    finely_cut = inside > MOST_EDGES_AN_HOUR
-    return HourCells(rolled_up[inside == 0], rolled_up[(inside > 0) & ~finely_cut], np.union1d(raw, rolled_up[finely_cut]))
+    is_whole = (inside == 0) & ~np.isin(rolled_up, raw)
+    is_lost = ~is_whole & (rolled_up < kept_from)
+    is_split = ~is_whole & ~is_lost & (inside <= MOST_EDGES_AN_HOUR) & ~np.isin(rolled_up, raw)
+    read = np.union1d(raw[raw >= kept_from], rolled_up[~is_whole & ~is_lost & ~is_split])
+    return HourCells(rolled_up[is_whole], rolled_up[is_split], read, rolled_up[is_lost])
+
+
+def begins_of_pieces(cells: Int64Column, width: int, edges: Int64Column) -> Int64Column:
+    """Where the pieces begin into which ``edges`` cut the cells, from the first edge on; ascending."""
+    inner = edges[:-1]
+    return np.union1d(np.maximum(cells, edges[0]), inner[np.isin(begin_of(inner, width), cells)])
 
 
 def sort_minutes(split: Int64Column, rolled_up: Int64Column, edges: Int64Column) -> tuple[Mask, Ranges]:

@@ -1,4 +1,8 @@
-"""Reading history: raw samples page by page, and the value at a time."""
+"""Reading history: raw samples page by page, and the value at a time.
+
+Rule: pages hold what is stored, whenever it was written. Before the time from which samples are kept nobody knows what else was there, so that a sample that
+was written there afterwards is the value at its own time and at no other.
+"""
 
 import base64
 import binascii
@@ -77,6 +81,8 @@ class History:
         if tag.data_type.is_text:
             return self._text_at(tag, time)
         before = self._store.sample_before(tag.id, time)
+        if self._is_among_removed(before, time):
+            before = SampleBatch.empty()
         after = SampleBatch.empty() if tag.is_stepped or not len(before) else self._store.sample_after(tag.id, time)
         first = int(before.time[0]) if len(before) else time
         last = int(after.time[0]) if len(after) else time
@@ -88,7 +94,7 @@ class History:
 
     def _text_at(self, tag: Tag, time: int) -> PointValue:
         text = self._store.text_before(tag.id, time)
-        if not len(text):
+        if not len(text) or self._is_among_removed(text, time):
             return PointValue(time, None, Quality.BAD_NO_DATA)
         quality = int(text.quality[0])
         if is_bad(quality):
@@ -96,6 +102,10 @@ class History:
         if int(text.time[0]) < time and is_inside(losses_of(self._store, tag.device, int(text.time[0]), time), time):
             quality = Quality.UNCERTAIN_NO_COMMUNICATION_LAST_USABLE_VALUE
         return PointValue(time, str(text.value[0]), quality)
+
+    def _is_among_removed(self, before: Batch, time: int) -> bool:
+        """Whether samples between the one ``before`` and ``time`` may have been removed by retention."""
+        return len(before) > 0 and int(before.time[0]) < min(time, self._store.kept_from())
 
     def _as_known(self, tag: Tag, start: int, end: int, limit: int, known_at: int) -> Batch:
         revisions = self._store.revisions(tag.id, start, end, known_at)

@@ -28,12 +28,13 @@ def is_inside(losses: Sequence[Gap], time: int) -> bool:
     return any(gap.start < time and (gap.end is None or time < gap.end) for gap in losses)
 
 
-def begins_of(store: Store, tag_id: int, losses: Sequence[Gap], last: int) -> Int64Column:
-    """Times of the Bad samples that stand for losses, ascending, none twice; ``last``: what lies behind it is not asked for."""
+def begins_of(store: Store, tag_id: int, losses: Sequence[Gap], last: int, kept_from: int) -> Int64Column:
+    """Times of the Bad samples that stand for losses, ascending, none twice; ``last``: what lies behind it is not asked for; ``kept_from``: samples before
+    count for nothing."""
     begins = [gap.start + 1 for gap in losses]
     for gap in losses:
         inside = store.sample_before(tag_id, (last if gap.end is None else min(gap.end, last)) - 1)
-        if len(inside) and int(inside.time[0]) > gap.start:
+        if len(inside) and int(inside.time[0]) > gap.start and int(inside.time[0]) >= kept_from:
             begins.append(int(inside.time[0]) + 1)
     return np.unique(np.array(begins, np.int64))
 

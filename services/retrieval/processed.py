@@ -21,6 +21,7 @@ from plant.aggregates import (
 )
 from plant.batch import Int64Column
 from plant.tag import Tag
+from services.retrieval.kept_hours import KeptHours
 from services.retrieval.summaries import SummaryReader
 from services.store import HOUR, MINUTE, Store
 
@@ -80,22 +81,21 @@ class Processed:
 
     def trend(self, tag: Tag, start: int, end: int, pixels: int) -> TagSamples:
         """At most 4 samples a pixel, with every extreme and every gap; no sample twice. From roll-ups a pixel is made of whole minutes or hours, so that
-        there may be fewer than asked for, and never more."""
-        if (end - start) // pixels < _MINUTES_A_PIXEL * MINUTE or pixels < 2:
-            return self._from_samples(tag, start, end, pixels)
-        edges = _pixel_edges(start, end, pixels)
-        reader = SummaryReader(self._store, tag, np.concatenate([[start], edges[(edges > start) & (edges < end)], [end]]), TREND_COLUMNS)
-        points = points_of_summaries(reader.from_roll_ups(with_extremes=True))
-        return trend(points.time, points.value, points.quality, int(edges[0]), int(edges[-1]), len(edges) - 1)
-
-    def _from_samples(self, tag: Tag, start: int, end: int, pixels: int) -> TagSamples:
-        """Piece by piece: what a trend keeps of a piece is all that the trend of the whole needs of it."""
-        reader = SummaryReader(self._store, tag, np.array([start, end], np.int64))
-        kept = TagSamples.concatenate([TagSamples.empty(tag.is_stepped), *_thinned(reader.samples(), start, end, pixels)])
-        return trend(kept.time, kept.value, kept.quality, start, end, pixels)
+        there may be fewer than asked for, and never more. Where retention removed the samples, the curve runs through those that each hour keeps."""
+        is_fine = (end - start) // pixels < _MINUTES_A_PIXEL * MINUTE or pixels < 2
+        edges = np.array([start, end], np.int64) if is_fine else _pixel_edges(start, end, pixels)
+        kept = KeptHours(self._store, tag)
+        since = min(max(start, kept.end), end)
+        parts = [kept.points(start, since)]
+        if since < end:
+            reader = SummaryReader(self._store, tag, np.concatenate([[since], edges[(edges > since) & (edges < end)], [end]]), TREND_COLUMNS)
+            parts += _thinned(reader.samples(), start, end, pixels) if is_fine else [points_of_summaries(reader.from_roll_ups(with_extremes=True))]
+        points = TagSamples.concatenate(parts)
+        return trend(points.time, points.value, points.quality, int(edges[0]), int(edges[-1]), pixels if is_fine else len(edges) - 1)
 
 
 def _thinned(pieces: Iterator[TagSamples], start: int, end: int, pixels: int) -> Iterator[TagSamples]:
+    """Piece by piece: what a trend keeps of a piece is all that the trend of the whole needs of it."""
     for piece in pieces:
         points = trend(piece.time, piece.value, piece.quality, start, end, pixels)
         yield TagSamples(points.time, points.value, points.quality, piece.stepped)

@@ -13,13 +13,16 @@ from plant.aggregates import COLUMNS, Summaries, TagSamples, summarise
 from plant.batch import Int64Column, SampleBatch
 from plant.quality import ANY_QUALITY, GOOD_RANGE, USABLE_RANGE, QualityRange, good_mask
 from plant.tag import Tag
-from services.retrieval.cells import HourCells, Ranges, begin_of, sort_hours, sort_minutes
+from services.retrieval.cells import HourCells, Ranges, begin_of, begins_of_pieces, sort_hours, sort_minutes
 from services.retrieval.kept_hours import KeptHours
-from services.retrieval.losses import begins_of, losses_of, with_losses
-from services.store import FIRST_TIME, HOUR, MINUTE, RollUps, Store
+from services.retrieval.losses import with_losses
+from services.store import HOUR, MINUTE, RollUps, Store
 
 _ONE_READ: Final = 5 * MINUTE
 """Spans of samples nearer than this are read in one go, and what lies between them is passed over."""
+
+_ONE_READ_OF_MINUTES: Final = 2 * HOUR
+"""Likewise spans of minutes."""
 
 _EVER: Final = 2**62
 
@@ -34,7 +37,8 @@ class Surroundings:
 
 class SummaryReader:
     """Reads one tag between ``edges`` (int64, ascending, UTC microseconds; the first and last bound what is read). The summaries have ``columns``, as
-    ``plant.aggregates.with_companions`` gives them. Where it reads no ``roll_ups``, what retention left of them does not count around the edges either."""
+    ``plant.aggregates.with_companions`` gives them. Where retention removed the samples, hours are read that no edge cuts, and of one that is cut each piece
+    is Bad as a loss is; where it reads no ``roll_ups``, history begins behind, around the edges too. What was written there since is not read."""
 
     def __init__(self, store: Store, tag: Tag, edges: Int64Column, columns: Collection[str] = COLUMNS, *, roll_ups: bool = True) -> None:
         self._store = store
@@ -42,20 +46,20 @@ class SummaryReader:
         self._edges = edges
         self._columns = columns
         self._start, self._end = int(edges[0]), int(edges[-1])
-        self.surroundings = self._surroundings(KeptHours(store, tag) if roll_ups else None)
+        self._kept = KeptHours(store, tag)
+        self.surroundings = self._surroundings(by_hours=roll_ups)
 
-    def _surroundings(self, kept: KeptHours | None) -> Surroundings:
-        since = FIRST_TIME if kept is None else kept.end
+    def _surroundings(self, *, by_hours: bool) -> Surroundings:
         before = self._nearest(self._store.sample_before, self._start - 1)
-        before = before.select(before.time >= since)
-        after = self._nearest(self._store.sample_after, max(self._end, since) - 1)
-        if kept is not None and not good_mask(before.quality).any():
-            before = TagSamples.concatenate([kept.before(self._start), before])
-        if kept is not None:
-            after = TagSamples.concatenate([kept.after(self._end), after])
+        before = before.select(before.time >= self._kept.end)
+        after = self._nearest(self._store.sample_after, max(self._end, self._kept.end) - 1)
+        if by_hours and not good_mask(before.quality).any():
+            before = TagSamples.concatenate([self._kept.before(self._start), before])
+        if by_hours:
+            after = TagSamples.concatenate([self._kept.after(self._end), after])
         first = int(before.time[-1]) if len(before) else self._start - 1
         last = int(after.time[0]) if len(after) else _EVER
-        begins = begins_of(self._store, self._tag.id, losses_of(self._store, self._tag.device, first, last), last)
+        begins = self._kept.losses(first, last)
         self._begins = begins[(begins >= self._start) & (begins < self._end)]
         return Surroundings(
             with_losses(before, begins[(begins > first) & (begins < self._start)]), with_losses(after, begins[(begins >= self._end) & (begins < last)])
@@ -74,37 +78,59 @@ class SummaryReader:
 
     def samples(self) -> Iterator[TagSamples]:
         """All samples between the edges, losses among them, piece by piece."""
-        yield from self._read(Ranges(self._edges[:1], self._edges[-1:]))
+        yield from self._read(self._with_samples(Ranges(self._edges[:1], self._edges[-1:])))
 
     def from_samples(self, *, uncertain_as_bad: bool) -> Summaries:
         """Summaries of the samples, one for each interval and piece."""
-        spans = Ranges(self._edges[:1], self._edges[-1:])
+        spans = self._with_samples(Ranges(self._edges[:1], self._edges[-1:]))
         return self._joined([self._summarised(part, spans, uncertain_as_bad=uncertain_as_bad) for part in self._read(spans)], uncertain_as_bad)
 
     def from_roll_ups(self, *, with_extremes: bool = False) -> Summaries:
-        """Summaries with Uncertain as Bad; rows are hours, minutes and what lies between them. ``with_extremes``: where Uncertain samples may hide an
-        extreme, the samples are read; ``uncertain_count`` is one of the columns then."""
+        """Summaries with Uncertain as Bad; rows are hours, minutes and what lies between them, and Bad ones for what is lost. ``with_extremes``: where
+        Uncertain samples may hide an extreme, the samples are read, so that they must be there; ``uncertain_count`` is one of the columns then."""
         raw_hours = np.union1d(self._store.due_hours(self._tag.id, self._start, self._end), begin_of(self._begins, HOUR))
         hours = self._store.hours(self._tag.id, int(begin_of(self._start, HOUR)), self._end, self._columns)
-        cells = sort_hours(hours.start, raw_hours, self._edges)
+        cells = sort_hours(hours.start, raw_hours, self._edges, self._kept.end)
         if with_extremes:
             hiding = np.isin(cells.whole, hours.start[hours.summaries.uncertain_count > 0])
-            cells = HourCells(cells.whole[~hiding], np.union1d(cells.split, cells.whole[hiding]), cells.raw)
+            cells = HourCells(cells.whole[~hiding], np.union1d(cells.split, cells.whole[hiding]), cells.raw, cells.lost)
         minutes = self._minutes(cells.split)
         uncut, from_split = sort_minutes(cells.split, minutes.start, self._edges)
         if with_extremes:
             hiding = uncut & (minutes.summaries.uncertain_count > 0)
             uncut &= ~hiding
             from_split = Ranges.union(from_split, Ranges.of_cells(minutes.start[hiding], MINUTE))
-        raw = Ranges.union(from_split, Ranges.of_cells(cells.raw, HOUR)).within(self._start, self._end)
+        raw = self._with_samples(Ranges.union(from_split, Ranges.of_cells(cells.raw, HOUR)))
         parts = [self._of_tag(hours.summaries.select(np.isin(hours.start, cells.whole))), self._of_tag(minutes.summaries.select(uncut))]
         parts += [self._summarised(part, raw, uncertain_as_bad=True) for part in self._read(raw)]
+        parts += [self._lost(cells.lost)]
         return self._joined(parts, uncertain_as_bad=True)
 
+    def _lost(self, hours: Int64Column) -> Summaries:
+        """What is known where samples are removed and no whole hour answers: rows of one sample each, since whole hours may lie between any two. Bad where
+        a piece of ``hours`` or a loss begins; and the last sample of all, and the last Good one, from which the samples that are kept go on."""
+        is_behind = len(hours) > 0 and self._end > self._kept.end
+        last = self._kept.before(self._kept.end) if is_behind else TagSamples.empty(self._tag.is_stepped)
+        is_lost = np.isin(begin_of(last.time, HOUR), hours)
+        last = last.select(is_lost & is_lost[-1:].all())
+        pieces = begins_of_pieces(hours, HOUR, self._edges)
+        pieces = pieces[pieces < (int(last.time[-1]) if len(last) else _EVER)]
+        begins = np.concatenate([self._begins[self._begins < self._kept.end], pieces, last.time[:-1] + 1])
+        samples = with_losses(last, np.unique(begins))
+        samples = samples.select(samples.time >= self._start)
+        return summarise(samples, np.append(samples.time, [_EVER, _EVER + 1]), columns=self._columns)
+
+    def _with_samples(self, spans: Ranges) -> Ranges:
+        """What of ``spans`` lies between the edges where samples are kept."""
+        return spans.within(max(self._start, self._kept.end), self._end)
+
     def _minutes(self, hours: Int64Column) -> RollUps:
-        spans = Ranges.of_cells(hours, HOUR)
+        spans = Ranges.of_cells(hours, HOUR).joined(_ONE_READ_OF_MINUTES)
         found = [self._store.minutes(self._tag.id, start, end, self._columns) for start, end in zip(spans.start.tolist(), spans.end.tolist(), strict=True)]
-        return RollUps.concatenate(found) if found else RollUps.empty(stepped=self._tag.is_stepped, columns=self._columns)
+        if not found:
+            return RollUps.empty(stepped=self._tag.is_stepped, columns=self._columns)
+        together = RollUps.concatenate(found)
+        return together.select(np.isin(begin_of(together.start, HOUR), hours))
 
     def _read(self, spans: Ranges) -> Iterator[TagSamples]:
         """Samples and losses of the spans, in order, in pieces."""

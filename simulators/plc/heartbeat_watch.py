@@ -1,11 +1,13 @@
 """One PLC watches the heartbeat of another."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from simulators.plc.block import Block
-from simulators.plc.on_delay import OnDelay
+from simulators.plc.on_delay import PRESET, OnDelay
 from simulators.plc.signal import Direction, Signal
 from simulators.plc.signal_image import SignalImage
+from simulators.process.bounds import check_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +16,11 @@ class HeartbeatWatch:
 
     counter: str
     flag: str
-    patience_s: float = 3.0
+    patience_s: Annotated[float, PRESET] = 3.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
     @property
     def declares(self) -> tuple[Signal, ...]:

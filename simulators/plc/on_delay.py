@@ -2,6 +2,10 @@
 
 from typing import Final
 
+from simulators.process.bounds import Within
+
+PRESET: Final = Within(0.0, 86_400.0, "s")
+"""What a timer may be set to."""
 _ROUNDING_S: Final = 1e-9
 """s; a sum of scan times may miss the preset by less than this, and does not cost another scan."""
 

@@ -16,17 +16,20 @@ Rules (engineering practice):
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from simulators.plc.block import Block
 from simulators.plc.signal import Direction, Signal
 from simulators.plc.signal_image import SignalImage
+from simulators.process.bounds import Within, check_parameters
 from simulators.process.control import GainSchedule, Mode, Pid, Tuning
 
 
 @dataclass(frozen=True, slots=True)
 class PidLoop:
     """``low`` and ``high`` are the range of process value and set-point. ``master`` is the tag of the loop whose output is this one's set-point; a loop
-    that ``drives`` another has its output, in the unit of that set-point, in memory. ``bad_output`` ``None`` holds the last output."""
+    that ``drives`` another has its output, in the unit of that set-point, in memory. ``bad_output`` is clipped to the limits of the output; ``None`` holds the
+    last."""
 
     tag: str
     tuning: Tuning
@@ -37,10 +40,14 @@ class PidLoop:
     output: float = 0.0
     output_low: float = 0.0
     output_high: float = 100.0
-    bad_output: float | None = 0.0
+    bad_output: Annotated[float | None, Within(-1e9, 1e9)] = 0.0
     schedule: GainSchedule | None = None
     master: str | None = None
     drives: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
     @property
     def declares(self) -> tuple[Signal, ...]:
@@ -66,7 +73,7 @@ class _RunningLoop:
     def __init__(self, loop: PidLoop, image: SignalImage) -> None:
         self._loop = loop
         self._image = image
-        self._pid = Pid(loop.tuning, loop.output_low, loop.output_high, loop.output, loop.schedule)
+        self._pid = Pid(loop.tuning, loop.output_low, loop.output_high, loop.output, loop.schedule, loop.tag)
         self._pv, self._sp, self._op, self._mode = (image.position(signal.name) for signal in loop.declares)
         self._master = None if loop.master is None else image.position(f"{loop.master}.OP")
         self._slave = None if loop.drives is None else (image.position(f"{loop.drives}.MODE"), image.position(f"{loop.drives}.SP"))

@@ -26,11 +26,13 @@ from simulators.plc.scan_timing import ScanClock, ScanTiming
 from simulators.plc.sequences.procedure import Procedure
 from simulators.plc.signal import Direction
 from simulators.plc.signal_image import SignalImage
-from simulators.process.time_step import LONGEST_STEP_S, finite
+from simulators.process.bounds import Within
+from simulators.process.time_step import LONGEST_STEP_S, check_step
 
 _HEARTBEAT_MODULUS: Final = 65536.0
 _ROUNDING_S: Final = 1e-9
 """s; steps that add up to a tick but for this reach it."""
+_BURDEN: Final = Within(0.0, LONGEST_STEP_S, "s")
 
 
 class OperatingState(StrEnum):
@@ -79,9 +81,7 @@ class Plc:
 
         ``ValueError`` for a ``dt`` that nothing may be stepped by.
         """
-        if not 0.0 <= dt <= LONGEST_STEP_S:
-            raise ValueError(f"{self.name} cannot be stepped by {dt!r} s; step it by 0 to {LONGEST_STEP_S:g} s, and more often for longer")
-        end = self.clock_s + dt
+        end = self.clock_s + check_step(self.name, dt)
         while self.state is OperatingState.RUN and self._clock.next_s <= end + _ROUNDING_S:
             self.clock_s = self._clock.next_s
             self._scan()
@@ -135,7 +135,7 @@ class Plc:
 
     def burden(self, seconds: float) -> None:
         """Makes the next scan longer. ``ValueError`` for less than 0 or more than a minute."""
-        self._clock.burden_s += finite(f"burden of {self.name}, s,", seconds, 0.0, LONGEST_STEP_S)
+        self._clock.burden_s += _BURDEN.check(self.name, "burden", seconds)
 
     def stop(self) -> None:
         """To STOP: outputs go to their safe values at once, and the image, the heartbeat with it, stands still."""

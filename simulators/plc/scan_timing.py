@@ -7,31 +7,30 @@ IEC 61131-3, tasks; what an overrun does is the maker's, and this is usual). A s
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from simulators.process.time_step import finite
+from simulators.process.bounds import Within, check_parameters
 
 
 @dataclass(frozen=True, slots=True)
 class ScanTiming:
-    """Seconds. ``ValueError`` for what no PLC has."""
+    """``ValueError`` for what no PLC has."""
 
-    period_s: float
-    lateness: float = 0.02
+    period_s: Annotated[float, Within(1e-3, 5.0, "s")]
+    """s from scan to scan."""
+    lateness: Annotated[float, Within(0.0, 100.0)] = 0.02
     """Standard deviation of how late a scan begins, as a share of the period (half-normal; assumed)."""
-    execution: float = 0.2
+    execution: Annotated[float, Within(0.0, 100.0)] = 0.2
     """Mean execution time, as a share of the period (assumed)."""
-    execution_spread: float = 0.05
+    execution_spread: Annotated[float, Within(0.0, 100.0)] = 0.05
     """Standard deviation of the execution time, as a share of the period (assumed)."""
-    watchdog: float = 10.0
+    watchdog: Annotated[float, Within(1.0, 12.0)] = 10.0
     """Longest execution, in periods (assumed)."""
 
     def __post_init__(self) -> None:
-        finite("period_s of a PLC", self.period_s, 1e-3, 5.0)
-        for name in ("lateness", "execution", "execution_spread"):
-            finite(f"{name} of a PLC, in periods", getattr(self, name), 0.0, 100.0)
-        finite("watchdog of a PLC, in periods", self.watchdog, 1.0, 12.0)
+        check_parameters(self)
 
     @property
     def watchdog_s(self) -> float:

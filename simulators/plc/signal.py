@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from plant.tag import Kind, Tag
+from simulators.process.bounds import Within
 
 
 class Direction(StrEnum):
@@ -32,16 +33,14 @@ class Signal:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"range of signal {self.name} cannot be {self.low!r} to {self.high!r}; give the low end first")
+            raise ValueError(f"signal {self.name}: the range is {self.low:g} to {self.high:g}; give the low end first")
         self.check("initial", self.initial)
         if self.direction is Direction.OUTPUT:
             self.check("safe", self.safe)
 
     def check(self, what: str, value: float) -> float:
         """``value`` if the signal can have it, else ``ValueError`` that names the signal and ``what`` was tried."""
-        if not self.low <= value <= self.high:
-            raise ValueError(f"{what} value {value!r} of signal {self.name} is out of its range; give {self.low:g} to {self.high:g}")
-        return value
+        return Within(self.low, self.high).check(f"signal {self.name}", f"{what} value", value)
 
     def clip(self, value: float) -> float:
         return min(max(value, self.low), self.high)

@@ -104,7 +104,7 @@ async def test_values_that_did_not_change_are_known_again_by_the_next_gateway_if
     image.write(1, "LOT-0001", LONG_AGO)
     server, heard = OpcuaServer("PLC-SEP-01", image), Heard()
     url = await server.start()
-    lost_at = times.now()
+    lost_at = times.now() - times.MICROSECONDS  # the device's clock is known to some milliseconds
     heard.current.update(SampleBatch.of_one_time([1], lost_at, np.nan, Quality.BAD_NO_COMMUNICATION))
     heard.current.update(TextBatch.without_value([2], lost_at, Quality.BAD_NO_COMMUNICATION))
     try:

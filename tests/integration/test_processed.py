@@ -1,6 +1,6 @@
 """Aggregates and trends over every store: roll-ups say what the samples say, whatever the edges, and a loss is never drawn over."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -106,6 +106,20 @@ def test_roll_ups_are_really_read(store: Store) -> None:
     reader = SummaryReader(store, DENSE, Intervals(T0 + MINUTE, T0 + HOUR, 0).edges)
     assert len(reader.from_roll_ups()) == 59
     assert len(store.minutes(SPARSE.id, T0, END)) == 0, f"fewer than {MINUTES_FROM} samples an hour keep no minutes"
+
+
+def test_minutes_of_hours_that_lie_near_each_other_are_read_in_one_go(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each three hours an interval of 90 minutes cuts one."""
+    minutes = store.minutes
+    reads: list[tuple[int, int]] = []
+
+    def counted(tag_id: int, start: int, end: int, columns: Collection[str]) -> RollUps:
+        reads.append((start, end))
+        return minutes(tag_id, start, end, columns)
+
+    monkeypatch.setattr(store, "minutes", counted)
+    assert_same(store, DENSE.id, Intervals(T0, END, 90 * MINUTE), AggregateFunction.TIME_AVERAGE)
+    assert reads == [(T0 + HOUR, END)]
 
 
 RAGGED = (Intervals(T0 + 12_345_678, END - 1, 47 * MINUTE), Intervals(T0 + 12_345_678, END - 1, 3 * HOUR))

@@ -36,10 +36,17 @@ def test_there_are_excerpts_to_check() -> None:
     assert len(_EXCERPT.findall((ROOT / "docs" / "adding-a-protocol.md").read_text(encoding="utf-8"))) == 3
 
 
-def test_the_page_of_the_drivers_names_tests_and_metrics_that_are_there() -> None:
-    page = (ROOT / "docs" / "drivers.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["drivers.md", "process-models.md"])
+def test_a_page_names_tests_that_are_there(name: str) -> None:
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
     tests = {name for file in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text(encoding="utf-8"))}
-    assert set(re.findall(r"`(test_\w+)`", page)) - tests == set()
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert named
+    assert named - tests == set()
+
+
+def test_the_page_of_the_drivers_names_metrics_that_are_there() -> None:
+    page = (ROOT / "docs" / "drivers.md").read_text(encoding="utf-8")
     registry = CollectorRegistry()
     DriverMetricFamilies(registry)
     names = {name for family in registry.collect() for name in [f"{family.name}_total" if family.type == "counter" else family.name]}

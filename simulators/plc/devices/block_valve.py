@@ -18,12 +18,14 @@ Where it fails to without air or current is ``fails_open``: the safe value of it
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Annotated
 
 from simulators.plc.block import Block
 from simulators.plc.devices.hand import Hand, hand_signals
-from simulators.plc.on_delay import OnDelay
+from simulators.plc.on_delay import PRESET, OnDelay
 from simulators.plc.signal import Direction, Signal
 from simulators.plc.signal_image import SignalImage
+from simulators.process.bounds import check_parameters
 
 
 class Discrepancy(IntEnum):
@@ -41,10 +43,14 @@ class BlockValve:
 
     unit: str
     number: str
-    travel_s: float = 3.0
-    switch_s: float = 1.0
+    travel_s: Annotated[float, PRESET] = 3.0
+    switch_s: Annotated[float, PRESET] = 1.0
     fails_open: bool = False
     automatic: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
     @property
     def tag(self) -> str:

@@ -4,20 +4,22 @@
 |---|---|
 | ``FV101`` | demanded position, %, with its ``.MODE`` and ``.AUTO`` (``Hand``) |
 | ``ZT101`` | actual position, %, input |
-| ``FV101.ALARM`` | 1: the position has been off by more than ``band`` for ``travel_s`` |
+| ``FV101.ALARM`` | 1: the position has been off by more than ``band_percent`` for ``travel_s`` |
 
-``source`` is what it follows in automatic, usually the output of a loop; without one it follows ``.AUTO``. Rules (engineering practice): below ``tight``
-the demand is 0, so that the valve shuts and does not throttle at its seat; the alarm counts anew once the demand has moved by more than ``band``, and goes
-by itself; a Bad position alarms too.
+``source`` is what it follows in automatic, usually the output of a loop; without one it follows ``.AUTO``. Rules (engineering practice): below
+``tight_percent`` the demand is 0, so that the valve shuts and does not throttle at its seat; the alarm counts anew once the demand has moved by more than
+``band_percent``, and goes by itself; a Bad position alarms too.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from simulators.plc.block import Block
 from simulators.plc.devices.hand import Hand, hand_signals
-from simulators.plc.on_delay import OnDelay
+from simulators.plc.on_delay import PRESET, OnDelay
 from simulators.plc.signal import Direction, Signal
 from simulators.plc.signal_image import SignalImage
+from simulators.process.bounds import PERCENT, check_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,15 @@ class ControlValve:
     tag: str
     position: str
     source: str | None = None
-    band: float = 5.0
-    travel_s: float = 10.0
-    tight: float = 0.5
+    band_percent: Annotated[float, PERCENT] = 5.0
+    travel_s: Annotated[float, PRESET] = 10.0
+    tight_percent: Annotated[float, PERCENT] = 0.5
     fails_open: bool = False
     automatic: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
     @property
     def declares(self) -> tuple[Signal, ...]:
@@ -65,10 +71,10 @@ class _RunningControlValve:
         if self._source is not None:
             image.write(self._auto_at, image.value(self._source))
         wanted = self._hand.wanted()
-        self._hand.give(0.0 if wanted < valve.tight else wanted)
+        self._hand.give(0.0 if wanted < valve.tight_percent else wanted)
         demand = self._hand.given
-        if abs(demand - self._reference) > valve.band:
+        if abs(demand - self._reference) > valve.band_percent:
             self._reference = demand
             self._late.reset()
-        off = not image.is_good(self._position_at) or abs(image.value(self._position_at) - demand) > valve.band
+        off = not image.is_good(self._position_at) or abs(image.value(self._position_at) - demand) > valve.band_percent
         image.write(self._alarm_at, float(self._late.step(dt, off)))

@@ -10,7 +10,7 @@
 
 Rules (engineering practice):
 
-- no demand without contactor; when the contactor closes, the demand rises by no more than ``rise`` a second;
+- no demand without contactor; when the contactor closes, the demand rises by no more than ``rise_percent_per_s``;
 - of burst firing the mean current goes with the demand: ``full_a`` at 100 %. Less than ``1 - tolerance`` of it for ``fault_s`` is an open element, an alarm:
   the heater goes on with what it has. A Bad current alarms in the same way;
 - current without demand, above ``idle_a`` for ``fault_s``, is a thyristor that conducts for good: the contactor opens and stays so until it is reset.
@@ -18,12 +18,14 @@ Rules (engineering practice):
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Annotated
 
 from simulators.plc.block import Block
 from simulators.plc.devices.hand import Hand, hand_signals
-from simulators.plc.on_delay import OnDelay
+from simulators.plc.on_delay import PRESET, OnDelay
 from simulators.plc.signal import Direction, Signal
 from simulators.plc.signal_image import SignalImage
+from simulators.process.bounds import SHARE, Within, check_parameters
 
 
 class HeaterAlarm(IntEnum):
@@ -41,13 +43,16 @@ class Heater:
     unit: str
     number: str
     demand: str
-    full_a: float
-    rise: float = 10.0
-    """%/s"""
-    tolerance: float = 0.25
-    idle_a: float = 20.0
-    fault_s: float = 10.0
+    full_a: Annotated[float, Within(1e-3, 1e5, "A")]
+    rise_percent_per_s: Annotated[float, Within(1e-3, 1e5, "%/s")] = 10.0
+    tolerance: Annotated[float, SHARE] = 0.25
+    idle_a: Annotated[float, Within(0.0, 1e5, "A")] = 20.0
+    fault_s: Annotated[float, PRESET] = 10.0
     automatic: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
     @property
     def tag(self) -> str:
@@ -100,6 +105,6 @@ class _RunningHeater:
         self._is_tripped = self._is_tripped or is_conducting
         self._hand.give(0.0 if self._is_tripped else self._hand.wanted())
         demand = image.value(self._demand_at) if self._hand.given == 1.0 else 0.0
-        image.write(self._power_at, min(demand, power + heater.rise * dt))
+        image.write(self._power_at, min(demand, power + heater.rise_percent_per_s * dt))
         alarm = HeaterAlarm.CONDUCTING if self._is_tripped else HeaterAlarm.OPEN_ELEMENT if is_open else HeaterAlarm.NONE
         image.write(self._alarm_at, float(alarm))

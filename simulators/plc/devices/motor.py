@@ -18,12 +18,14 @@ Rules (engineering practice):
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Annotated
 
 from simulators.plc.block import Block
 from simulators.plc.devices.hand import Hand, hand_signals
-from simulators.plc.on_delay import OnDelay
+from simulators.plc.on_delay import PRESET, OnDelay
 from simulators.plc.signal import Direction, Signal
 from simulators.plc.signal_image import SignalImage
+from simulators.process.bounds import check_parameters
 
 
 class Trip(IntEnum):
@@ -42,9 +44,13 @@ class Motor:
 
     unit: str
     number: str
-    start_s: float = 3.0
-    stop_s: float = 5.0
+    start_s: Annotated[float, PRESET] = 3.0
+    stop_s: Annotated[float, PRESET] = 5.0
     automatic: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
     @property
     def tag(self) -> str:

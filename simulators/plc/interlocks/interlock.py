@@ -6,8 +6,11 @@ An interlock drives its effects to a state as soon as its causes are met; a perm
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated
 
 from simulators.plc.condition import Condition
+from simulators.plc.on_delay import PRESET
+from simulators.process.bounds import check_parameters
 
 
 class Reset(StrEnum):
@@ -30,7 +33,11 @@ class Cause:
     """Present once its condition has held for ``delay_s``. A signal that is Bad counts as the condition met."""
 
     condition: Condition
-    delay_s: float = 0.0
+    delay_s: Annotated[float, PRESET] = 0.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,12 @@ class Effect:
     tag: str
     value: float
     action: Action = Action.SET
-    delay_s: float = 0.0
-    for_s: float | None = None
+    delay_s: Annotated[float, PRESET] = 0.0
+    for_s: Annotated[float | None, PRESET] = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +83,13 @@ class Interlock:
     reset: Reset = Reset.MANUAL
     enabling: tuple[Condition, ...] = ()
     until: tuple[Condition, ...] = ()
-    healthy_s: float = 0.0
+    healthy_s: Annotated[float, PRESET] = 0.0
     uses: tuple[str, ...] = field(init=False)
     """Names of all its signals."""
 
     def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
         conditions = [*self.enabling, *self.until, *(cause.condition for group in self.groups for cause in group.causes)]
         conditions += [condition for group in self.groups for condition in group.enabling]
         names = dict.fromkeys([*(condition.tag for condition in conditions), *(effect.tag for effect in self.effects)])

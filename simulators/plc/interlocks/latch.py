@@ -37,6 +37,8 @@ class Latch:
         self._until = [condition.bind(image, when_bad=False) for condition in interlock.until]
         self._healthy = OnDelay(interlock.healthy_s)
         self._effects = [(effect, image.position(effect.tag)) for effect in interlock.effects]
+        for effect, position in self._effects:
+            image.signals[position].check(f"{interlock.id} effect", effect.value)
         self._is_wanted = False
         self._may_go_back = False
 

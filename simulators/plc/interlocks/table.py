@@ -15,11 +15,11 @@ from plant.errors import ConfigurationError, Problem
 from plant.site_table import Row, read_table
 from simulators.plc.condition import Comparison, Condition
 from simulators.plc.interlocks.interlock import Action, Cause, Effect, Group, Interlock, Reset
+from simulators.plc.on_delay import PRESET
 from simulators.plc.signal import Direction, Signal
 
 COLUMNS: Final = ("interlock", "row", "tag", "is", "value", "delay_s", "group", "vote", "for_s", "note")
 _VOTE: Final = re.compile(r"([1-9])oo([1-9])", re.ASCII)
-_LONGEST_S: Final = 86_400.0
 
 
 class RowKind(StrEnum):
@@ -224,7 +224,7 @@ def _seconds(row: Row, name: str, blank: float | None) -> float | None:
             row.report(name, "is blank", "write seconds, 0 for at once")
         return blank
     seconds = row.number(name)
-    if seconds is not None and not 0.0 <= seconds <= _LONGEST_S:
-        row.report(name, f"{row.text(name)} s cannot be", f"write 0 to {_LONGEST_S:g} s")
+    if seconds is not None and not PRESET.low <= seconds <= PRESET.high:
+        row.report(name, f"{row.text(name)} s cannot be", f"write {PRESET.low:g} to {PRESET.high:g} s")
         return None
     return seconds

@@ -6,15 +6,17 @@ first counts; at most one is taken in a scan; what a step sets is a non-stored a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
 from simulators.plc.condition import Condition
+from simulators.plc.on_delay import PRESET
 from simulators.plc.sequences.procedural_state import SequenceCommand
 from simulators.plc.signal import Direction, Signal
-from simulators.process.time_step import finite
+from simulators.process.bounds import Within, check_parameters
 
 COMPLETE: Final = "COMPLETE"
 """Where the last transition goes."""
+_TIMEOUT: Final = Within(1e-3, 1e7, "s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,11 @@ class Ramp:
 
     tag: str
     target: float
-    per_minute: float
+    per_minute: Annotated[float, Within(1e-9, 1e9)]
 
     def __post_init__(self) -> None:
-        finite(f"target of a ramp of {self.tag}", self.target)
-        finite(f"per_minute of a ramp of {self.tag}", self.per_minute, 1e-9)
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,12 @@ class Transition:
 
     to: str
     when: tuple[Condition, ...] = ()
-    for_s: float = 0.0
-    after_s: float = 0.0
+    for_s: Annotated[float, PRESET] = 0.0
+    after_s: Annotated[float, PRESET] = 0.0
 
     def __post_init__(self) -> None:
-        finite(f"for_s of a transition to {self.to}", self.for_s, 0.0)
-        finite(f"after_s of a transition to {self.to}", self.after_s, 0.0)
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,11 @@ class Reaction:
     sets: Mapping[str, float] = field(default_factory=dict)
     ramps: tuple[Ramp, ...] = ()
     until: tuple[Condition, ...] = ()
-    timeout_s: float = 60.0
+    timeout_s: Annotated[float, Within(0.0, _TIMEOUT.high, "s")] = 60.0
 
     def __post_init__(self) -> None:
-        finite("timeout_s of a reaction", self.timeout_s, 0.0)
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,9 @@ class Step:
     """
 
     name: str
-    number: int
+    number: Annotated[int, Within(1, 99)]
     transitions: tuple[Transition, ...]
-    timeout_s: float
+    timeout_s: Annotated[float, _TIMEOUT]
     sets: Mapping[str, float] = field(default_factory=dict)
     ramps: tuple[Ramp, ...] = ()
     on_timeout: SequenceCommand = SequenceCommand.HOLD
@@ -78,8 +81,8 @@ class Step:
     resume: str = ""
 
     def __post_init__(self) -> None:
-        finite(f"timeout_s of step {self.name}", self.timeout_s, 1e-3)
-        finite(f"number of step {self.name}", self.number, 1, 99)
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,18 @@ Rules:
 import math
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Final
 
+from simulators.process.bounds import Within
 from simulators.process.control.tuning import Tuning
-from simulators.process.time_step import finite, substeps
+from simulators.process.time_step import check_step
 
 GainSchedule = Callable[[float], float]
 """Factor of the gain at a process value: ``lambda ph: 0.3 if ph < 1.5 else 1.0``."""
+
+
+_OUTPUT: Final = Within(-1e9, 1e9, "%")
+"""Any number; it is clipped to the limits of the controller."""
 
 
 class Mode(IntEnum):
@@ -35,12 +41,15 @@ class Mode(IntEnum):
 class Pid:
     """Starts in manual at ``output``. ``low`` and ``high`` are limits of the output, %.
 
-    ``set_point`` is the operator's, ``remote_set_point`` the master's; ``active_set_point`` is the one in force. ``ValueError`` for limits that are no range.
+    ``set_point`` is the operator's, ``remote_set_point`` the master's; ``active_set_point`` is the one in force. Raises ValueError: limits that are no range.
     """
 
-    def __init__(self, tuning: Tuning, low: float = 0.0, high: float = 100.0, output: float = 0.0, schedule: GainSchedule | None = None) -> None:
+    def __init__(
+        self, tuning: Tuning, low: float = 0.0, high: float = 100.0, output: float = 0.0, schedule: GainSchedule | None = None, name: str = "controller"
+    ) -> None:
         if not low < high:
-            raise ValueError(f"output limits of a controller cannot be {low!r} to {high!r}; give the low one first")
+            raise ValueError(f"{name}: the output limits are {low:g} to {high:g}; give the low one first")
+        self.name = name
         self.set_point = 0.0
         self.remote_set_point = 0.0
         self._tuning = tuning
@@ -90,14 +99,14 @@ class Pid:
         self._mode = mode
 
     def write(self, output: float) -> None:
-        """Output by hand, clipped to the limits. ``ValueError`` unless in manual."""
+        """Output by hand, clipped to the limits. Raises ValueError unless in manual."""
         if self._mode is not Mode.MANUAL:
-            raise ValueError(f"the output of a controller in {self._mode.name.lower()} is its own; change it to manual first")
-        self._output = min(max(finite("a controller output", output), self._low), self._high)
+            raise ValueError(f"{self.name}: the output in {self._mode.name.lower()} is the controller's own; change it to manual first")
+        self._output = min(max(_OUTPUT.check(self.name, "output", output), self._low), self._high)
 
     def step(self, dt: float, process_value: float) -> float:
-        """The output, %, after ``dt`` seconds with this process value; ``ValueError`` for a ``dt`` that no model may be stepped by."""
-        if substeps(dt, math.inf) == (0, 0.0) or not math.isfinite(self.active_set_point - process_value):
+        """The output, %, after ``dt`` seconds with this process value. Raises ValueError for a ``dt`` that no model may be stepped by."""
+        if check_step(self.name, dt) == 0.0 or not math.isfinite(self.active_set_point - process_value):
             return self._output
         gain, error = self._measure(dt, process_value)
         acting = error - self._tuning.derivative_s * self._rate
@@ -120,10 +129,10 @@ class Pid:
         if self._mode is Mode.MANUAL:
             self.step(dt, process_value)
             return
-        if substeps(dt, math.inf) == (0, 0.0) or not math.isfinite(self.active_set_point - process_value):
+        if check_step(self.name, dt) == 0.0 or not math.isfinite(self.active_set_point - process_value):
             return
         gain, error = self._measure(dt, process_value)
-        self._output = min(max(finite("a followed output", output), self._low), self._high)
+        self._output = min(max(_OUTPUT.check(self.name, "output", output), self._low), self._high)
         acting = error - self._tuning.derivative_s * self._rate
         self._integral = self._output - gain * acting
         self._last = gain, acting

@@ -2,31 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from simulators.process.time_step import finite, substeps
+from simulators.process.bounds import CELSIUS_RANGE, Within, check_parameters
+from simulators.process.time_step import check_step
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """``ValueError`` for a rate that is not above 0 or a soak below 0."""
+    """A ramp and the soak at its end."""
 
-    target_c: float
+    target_c: Annotated[float, CELSIUS_RANGE]
     """degC, end of the ramp and temperature of the soak."""
-    rate_k_per_min: float
+    rate_k_per_min: Annotated[float, Within(1e-6, 1e4, "K/min")]
     """K/min, up or down to the target."""
-    soak_s: float
+    soak_s: Annotated[float, Within(0.0, 1e7, "s")]
     """s at the target."""
 
     def __post_init__(self) -> None:
-        finite("target_c of a segment", self.target_c, -273.15, 3000.0)
-        finite("rate_k_per_min of a segment", self.rate_k_per_min, 1e-6, 1e4)
-        finite("soak_s of a segment", self.soak_s, 0.0)
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 class Programme:
     """``set_point_c`` starts at ``start_c``; a step that ends a ramp or soak goes on with the next within the same step. A held programme is not stepped."""
 
-    def __init__(self, segments: Sequence[Segment], start_c: float = 25.0) -> None:
+    def __init__(self, segments: Sequence[Segment], start_c: float = 25.0, name: str = "programme") -> None:
+        self.name = name
         self._segments = tuple(segments)
         self._soaked = 0.0
         self.position = 0
@@ -42,7 +44,7 @@ class Programme:
 
     def step(self, dt: float) -> float:
         """The set-point, degC, ``dt`` seconds later; the last target once the programme is complete."""
-        substeps(dt, dt or 1.0)
+        check_step(self.name, dt)
         while dt > 0.0 and not self.is_complete:
             segment = self._segments[self.position]
             if self.is_soaking:

@@ -2,31 +2,31 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
+
+from simulators.process.bounds import Within, check_parameters
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """``ValueError`` for a gain of 0, or a time that is negative or no number."""
+    """What makes a controller fit its process."""
 
-    gain: float
+    gain: Annotated[float, Within(-1e6, 1e6)]
     """% of output per unit of the process value; negative where more output lowers the process value (direct acting)."""
-    integral_s: float = math.inf
+    integral_s: Annotated[float, Within(0.001, math.inf, "s")] = math.inf
     """s; infinite: no integral action."""
-    derivative_s: float = 0.0
+    derivative_s: Annotated[float, Within(0.0, 1e6, "s")] = 0.0
     """s; 0: no derivative action."""
-    derivative_filter: float = 10.0
+    derivative_filter: Annotated[float, Within(0.1, 1000.0)] = 10.0
     """Derivative time over the lag of its filter, without unit (8 to 20 is usual: Astrom, Hagglund: Advanced PID Control, ISA 2006, chapter 3)."""
-    tracking_s: float | None = None
+    tracking_s: Annotated[float | None, Within(0.001, math.inf, "s")] = None
     """s; time in which the integral lets go of an output at its limit. ``None``: sqrt(Ti Td), or Ti without derivative (same chapter)."""
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.gain) or self.gain == 0.0:
-            raise ValueError(f"a controller gain cannot be {self.gain!r}; give a number other than 0, negative for a direct-acting loop")
-        times = {"integral_s": (self.integral_s, 0.0), "derivative_s": (self.derivative_s, -1.0), "derivative_filter": (self.derivative_filter, 0.0)}
-        times["tracking_s"] = (1.0 if self.tracking_s is None else self.tracking_s, 0.0)
-        for name, (value, above) in times.items():
-            if math.isnan(value) or value <= above or (name == "derivative_s" and not 0.0 <= value < math.inf):
-                raise ValueError(f"{name} of a controller cannot be {value!r}; give a positive number")
+        """Raises ValueError: a value out of its range, or a gain of 0."""
+        check_parameters(self)
+        if self.gain == 0.0:
+            raise ValueError("Tuning: gain is 0; give a number other than 0, negative for a direct-acting loop")
 
     @property
     def anti_windup_s(self) -> float:

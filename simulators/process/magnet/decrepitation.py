@@ -14,14 +14,17 @@ Rule: hydrogen is conserved: what was admitted is gas, in the alloy, or pumped.
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from simulators.process.bounds import KELVIN, PERCENT, Within, check_parameters
 from simulators.process.constants import CELSIUS, GAS_CONSTANT, HYDROGEN_KG_PER_MOL, MOL_PER_NM3
 from simulators.process.linear_decay import advance
 from simulators.process.thermal import HARD_PHASE, ND_RICH, Hydride
-from simulators.process.time_step import finite, substeps
+from simulators.process.time_step import substeps
 
 _LONGEST_SUBSTEP_S: Final = 1.0
+_ALLOY: Final = Within(0.0, 1e5, "kg")
+_HYDROGEN: Final = Within(0.0, 1e4, "Nm3/h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,14 @@ class HydridePhase:
 
     hydride: Hydride
     """Its formation and release."""
-    capacity_wt_percent: float
+    capacity_wt_percent: Annotated[float, Within(0.0, 5.0, "wt%")]
     """% of the alloy's mass, as hydrogen."""
-    uptake_per_s: float
+    uptake_per_s: Annotated[float, Within(0.0, 10.0, "1/s")]
     """1/s at 100 kPa, after the induction (assumed)."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 GRAINS: Final = HydridePhase(HARD_PHASE, 0.252, 1.0 / 900.0)
@@ -48,30 +55,35 @@ class DecrepitationParameters:
 
     phases: tuple[HydridePhase, ...] = (GRAINS, BOUNDARY)
     """Phases of the alloy."""
-    volume_m3: float = 1.5
+    volume_m3: Annotated[float, Within(0.01, 100.0, "m3")] = 1.5
     """m3 of gas."""
-    pump_m3_per_s: float = 0.3
+    pump_m3_per_s: Annotated[float, Within(0.0, 100.0, "m3/s")] = 0.3
     """m3/s with the vacuum valve open."""
-    induction_s: float = 600.0
+    induction_s: Annotated[float, Within(1.0, 1e5, "s")] = 600.0
     """s at 130 kPa (5 to 20 min); passivated flakes take longer."""
-    alloy_j_per_kg_k: float = 450.0
+    alloy_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 450.0
     """J/(kg K)."""
-    vessel_j_per_k: float = 3e5
+    vessel_j_per_k: Annotated[float, Within(1000.0, 1e8, "J/K")] = 3e5
     """J/K, retort and baskets."""
-    jacket_w_per_k: float = 800.0
+    jacket_w_per_k: Annotated[float, Within(0.0, 1e4, "W/K")] = 800.0
     """W/K to the cooling jacket or, while heating, through the insulation at a tenth."""
-    heater_w: float = 120e3
+    heater_w: Annotated[float, Within(0.0, 1e6, "W")] = 120e3
     """W at 100 % output."""
-    surroundings_k: float = 298.15
+    surroundings_k: Annotated[float, KELVIN] = 298.15
     """K, cooling water and hall."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 class DecrepitationVessel:
     """Starts evacuated with ``alloy_kg`` of flakes without hydrogen. ``temperature_k`` is that of alloy and vessel, ``absorbed_mol`` H2 in each phase."""
 
-    def __init__(self, alloy_kg: float = 600.0, parameters: DecrepitationParameters | None = None) -> None:
+    def __init__(self, alloy_kg: float = 600.0, parameters: DecrepitationParameters | None = None, name: str = "decrepitation") -> None:
+        self.name = name
         self.parameters = parameters or DecrepitationParameters()
-        self.alloy_kg = finite("alloy_kg", alloy_kg, 0.0)
+        self.alloy_kg = _ALLOY.check(self.name, "alloy_kg", alloy_kg)
         self.temperature_k = self.parameters.surroundings_k
         self.absorbed_mol = [0.0] * len(self.parameters.phases)
         self.hydrogen_mol = 0.0
@@ -104,11 +116,11 @@ class DecrepitationVessel:
         return self.alloy_kg * self.parameters.alloy_j_per_kg_k + self.parameters.vessel_j_per_k
 
     def step(self, dt: float, hydrogen_nm3_per_h: float = 0.0, pump_open: bool = False, heater_percent: float = 0.0, cooling: bool = False) -> None:
-        """``ValueError`` for a flow below 0 or an output outside 0 to 100 %."""
-        count, part = substeps(dt, _LONGEST_SUBSTEP_S)
+        """Raises ValueError for a flow below 0 or an output outside 0 to 100 %."""
+        count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         p = self.parameters
-        inflow = finite("hydrogen_nm3_per_h", hydrogen_nm3_per_h, 0.0) / 3600.0 * MOL_PER_NM3
-        heater = finite("heater_percent", heater_percent, 0.0, 100.0) / 100.0 * p.heater_w
+        inflow = _HYDROGEN.check(self.name, "hydrogen_nm3_per_h", hydrogen_nm3_per_h) / 3600.0 * MOL_PER_NM3
+        heater = PERCENT.check(self.name, "heater_percent", heater_percent) / 100.0 * p.heater_w
         jacket = p.jacket_w_per_k * (1.0 if cooling else 0.1)
         for _ in range(count):
             self.opened = min(1.0, self.opened + part * self.pressure_pa / (130e3 * p.induction_s))

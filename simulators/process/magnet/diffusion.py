@@ -6,10 +6,14 @@ amount goes in with the depth: all that the slice takes is in when the two front
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from simulators.process.bounds import KELVIN, SHARE, Within, check_parameters
 from simulators.process.constants import GAS_CONSTANT
-from simulators.process.time_step import finite, substeps
+from simulators.process.time_step import check_step
+
+_CHARGE: Final = Within(1e-6, 1e5, "kg")
+_SOURCE: Final = Within(0.0, 1e3, "kg")
 
 _REFERENCE_K: Final = 1173.15
 
@@ -18,25 +22,30 @@ _REFERENCE_K: Final = 1173.15
 class DiffusionParameters:
     """Assumed in the process description: 2.6 mm after 10 h at 900 degC."""
 
-    diffusivity_m2_per_s: float = 9.4e-11
+    diffusivity_m2_per_s: Annotated[float, Within(1e-16, 1e-6, "m2/s")] = 9.4e-11
     """m2/s at 900 degC."""
-    energy_j_per_mol: float = 180e3
+    energy_j_per_mol: Annotated[float, Within(0.0, 1e6, "J/mol")] = 180e3
     """J/mol."""
-    slice_m: float = 5e-3
+    slice_m: Annotated[float, Within(0.0001, 0.1, "m")] = 5e-3
     """m, thickness of the slice; a film on both faces."""
-    uptake_share: float = 0.75
+    uptake_share: Annotated[float, SHARE] = 0.75
     """Share of the source that a slice takes in the end, without unit."""
-    source_share: float = 0.945
+    source_share: Annotated[float, SHARE] = 0.945
     """Tb or Dy in the film that is applied, by mass (hydride and fluoride)."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 class BoundaryDiffusion:
-    """A charge of ``charge_kg`` with ``source_kg`` of film. ``spread_m2`` (int D dt) is its whole memory. ``ValueError`` for a charge that is not above 0."""
+    """A charge of ``charge_kg`` with ``source_kg`` of film. ``spread_m2`` (int D dt) is its whole memory. Raises ValueError: a charge of 0."""
 
-    def __init__(self, charge_kg: float = 250.0, source_kg: float = 1.0, parameters: DiffusionParameters | None = None) -> None:
+    def __init__(self, charge_kg: float = 250.0, source_kg: float = 1.0, parameters: DiffusionParameters | None = None, name: str = "diffusion") -> None:
+        self.name = name
         self.parameters = parameters or DiffusionParameters()
-        self.charge_kg = finite("charge_kg", charge_kg, 1e-6)
-        self.source_kg = finite("source_kg", source_kg, 0.0)
+        self.charge_kg = _CHARGE.check(self.name, "charge_kg", charge_kg)
+        self.source_kg = _SOURCE.check(self.name, "source_kg", source_kg)
         self.spread_m2 = 0.0
 
     @property
@@ -60,6 +69,6 @@ class BoundaryDiffusion:
         return p.diffusivity_m2_per_s * math.exp(-p.energy_j_per_mol / GAS_CONSTANT * (1.0 / temperature_k - 1.0 / _REFERENCE_K))
 
     def step(self, dt: float, temperature_k: float) -> None:
-        """``ValueError`` for a temperature of 0 K or less."""
-        substeps(dt, math.inf)
-        self.spread_m2 += self.diffusivity_m2_per_s(finite("temperature_k", temperature_k, 1.0)) * dt
+        """Raises ValueError for a temperature of 0 K or less."""
+        check_step(self.name, dt)
+        self.spread_m2 += self.diffusivity_m2_per_s(KELVIN.check(self.name, "temperature_k", temperature_k)) * dt

@@ -12,13 +12,19 @@ Rule: what was fed is in the mill, product, or ultrafine. No gas, no milling: th
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
-from simulators.process.time_step import finite, substeps
+from simulators.process.bounds import SHARE, Within, check_parameters
+from simulators.process.time_step import substeps
 
 _AIR_OXYGEN_PPM: Final = 209500.0
 _LEAST_GAS_BAR: Final = 1.0
 _LONGEST_SUBSTEP_S: Final = 10.0
+_HOLD_UP: Final = Within(0.0, 1e5, "kg")
+_SPEED: Final = Within(0.0, 3e4, "rpm")
+_GAS: Final = Within(0.0, 20.0, "bar")
+_FEED: Final = Within(0.0, 1e4, "kg/h")
+_AIR: Final = Within(0.0, 1e3, "Nm3/h")
 _D90_Z: Final = 1.2815515655446004
 """Standard deviations from the median to 90 % of a normal distribution."""
 
@@ -27,46 +33,51 @@ _D90_Z: Final = 1.2815515655446004
 class JetMillParameters:
     """Exponents and sizes assumed unless they say otherwise."""
 
-    normal_um: float = 3.6
+    normal_um: Annotated[float, Within(0.5, 50.0, "um")] = 3.6
     """um, D50 at the normal speed, pressure and feed."""
-    normal_rpm: float = 3900.0
+    normal_rpm: Annotated[float, Within(100.0, 3e4, "rpm")] = 3900.0
     """rpm of the classifier wheel."""
-    normal_bar: float = 6.0
+    normal_bar: Annotated[float, Within(0.5, 20.0, "bar")] = 6.0
     """bar, grinding gas."""
-    normal_kg_per_h: float = 60.0
+    normal_kg_per_h: Annotated[float, Within(0.1, 1e4, "kg/h")] = 60.0
     """kg/h, feed."""
-    exponents: tuple[float, float, float] = (-0.9, -0.6, 0.25)
+    exponents: Annotated[tuple[float, float, float], Within(-5.0, 5.0)] = (-0.9, -0.6, 0.25)
     """Of speed, pressure and feed, without unit."""
-    hold_up_s: float = 1320.0
+    hold_up_s: Annotated[float, Within(1.0, 1e5, "s")] = 1320.0
     """s at 3.6 um."""
-    hold_up_exponent: float = math.log(2.5) / math.log(2.8 / 2.3)
+    hold_up_exponent: Annotated[float, Within(0.0, 20.0)] = math.log(2.5) / math.log(2.8 / 2.3)
     """Without unit: output of a given hold-up 60 % lower at 2.3 than at 2.8 um."""
-    ultrafine_share: float = 0.015
+    ultrafine_share: Annotated[float, SHARE] = 0.015
     """Share of the output that the cyclone loses, without unit."""
-    spread: float = 4.2
+    spread: Annotated[float, Within(1.01, 100.0)] = 4.2
     """D90 / D10, without unit."""
-    feed_oxygen_ppm: float = 270.0
+    feed_oxygen_ppm: Annotated[float, Within(0.0, 1e5, "ppm")] = 270.0
     """ppm by mass in the alloy that is fed."""
-    surface_oxygen_ppm: float = 1700.0 / ((2.8 / 2.3) ** 5 - 1.0)
+    surface_oxygen_ppm: Annotated[float, Within(0.0, 1e5, "ppm")] = 1700.0 / ((2.8 / 2.3) ** 5 - 1.0)
     """ppm taken up at a D32 of 2.8 um in a circuit of 60 ppm: a rise of 1 700 ppm to 2.3 um."""
-    circuit_effect: float = 480.0 / 880.0
+    circuit_effect: Annotated[float, SHARE] = 480.0 / 880.0
     """Share of the uptake at 60 ppm that goes with the circuit's oxygen, without unit (process description: 480 of 880 ppm)."""
-    normal_circuit_ppm: float = 60.0
+    normal_circuit_ppm: Annotated[float, Within(0.1, 1e5, "ppm")] = 60.0
     """ppm by volume of oxygen in the circuit."""
-    circuit_nm3: float = 8.0
+    circuit_nm3: Annotated[float, Within(0.1, 1000.0, "Nm3")] = 8.0
     """Nm3 of gas in the circuit."""
-    make_up_nm3_per_h: float = 60.0
+    make_up_nm3_per_h: Annotated[float, Within(0.1, 1e4, "Nm3/h")] = 60.0
     """Nm3/h of fresh nitrogen."""
-    make_up_oxygen_ppm: float = 5.0
+    make_up_oxygen_ppm: Annotated[float, Within(0.0, 1e5, "ppm")] = 5.0
     """ppm by volume in fresh nitrogen."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 class JetMill:
     """``hold_up_kg`` in the mill, ``circuit_oxygen_ppm`` by volume, ``product_kg`` and ``ultrafine_kg`` so far; ``d50_um`` of what comes out now."""
 
-    def __init__(self, parameters: JetMillParameters | None = None, hold_up_kg: float = 0.0) -> None:
+    def __init__(self, parameters: JetMillParameters | None = None, hold_up_kg: float = 0.0, name: str = "jet mill") -> None:
+        self.name = name
         self.parameters = parameters or JetMillParameters()
-        self.hold_up_kg = finite("hold_up_kg", hold_up_kg, 0.0)
+        self.hold_up_kg = _HOLD_UP.check(self.name, "hold_up_kg", hold_up_kg)
         self.circuit_oxygen_ppm = self.parameters.normal_circuit_ppm
         self.product_kg = 0.0
         self.ultrafine_kg = 0.0
@@ -99,12 +110,12 @@ class JetMill:
         return self.parameters.hold_up_s * math.pow(self.parameters.normal_um / d50_um, self.parameters.hold_up_exponent)
 
     def step(self, dt: float, speed_rpm: float, gas_bar: float, feed_kg_per_h: float, air_ingress_nm3_per_h: float = 0.01575) -> None:
-        """``air_ingress_nm3_per_h``: air that seals let in, normal if left out (60 ppm). ``ValueError`` for an input below 0."""
-        count, part = substeps(dt, _LONGEST_SUBSTEP_S)
-        finite("speed_rpm", speed_rpm, 0.0)
-        finite("gas_bar", gas_bar, 0.0)
-        feed = finite("feed_kg_per_h", feed_kg_per_h, 0.0) / 3600.0
-        air = finite("air_ingress_nm3_per_h", air_ingress_nm3_per_h, 0.0)
+        """``air_ingress_nm3_per_h``: air that seals let in, normal if left out (60 ppm). Raises ValueError for an input below 0."""
+        count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
+        _SPEED.check(self.name, "speed_rpm", speed_rpm)
+        _GAS.check(self.name, "gas_bar", gas_bar)
+        feed = _FEED.check(self.name, "feed_kg_per_h", feed_kg_per_h) / 3600.0
+        air = _AIR.check(self.name, "air_ingress_nm3_per_h", air_ingress_nm3_per_h)
         if not count:
             return
         p = self.parameters

@@ -7,11 +7,12 @@ The two temperatures are linear in each other and are advanced with their heat e
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from simulators.process.bounds import KELVIN, PERCENT, SHARE, Within, check_parameters
 from simulators.process.constants import CELSIUS, MOL_PER_NM3
 from simulators.process.thermal.oxalate import OxalateCharge, OxalateParameters
-from simulators.process.time_step import finite, substeps
+from simulators.process.time_step import substeps
 
 _LONGEST_SUBSTEP_S: Final = 5.0
 
@@ -20,34 +21,41 @@ _LONGEST_SUBSTEP_S: Final = 5.0
 class CalcinerParameters:
     """Assumed: 15 K per % of output and 1 500 s of the empty chamber, as its loop is tuned for; 62 % holds 950 degC."""
 
-    power_w: float = 300e3
+    power_w: Annotated[float, Within(1.0, 1e7, "W")] = 300e3
     """W at 100 % output."""
-    loss_w_per_k: float = 200.0
+    loss_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 200.0
     """W/K, chamber to hall."""
-    chamber_j_per_k: float = 3e5
+    chamber_j_per_k: Annotated[float, Within(1000.0, 1e9, "J/K")] = 3e5
     """J/K, lining and elements."""
-    charge_w_per_k: float = 400.0
+    charge_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 400.0
     """W/K, chamber to charge on its trays."""
-    solid_heat_j_per_kg_k: float = 500.0
+    solid_heat_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 500.0
     """J/(kg K), oxalate and oxide alike."""
-    tray_j_per_k: float = 1.5e5
+    tray_j_per_k: Annotated[float, Within(1000.0, 1e9, "J/K")] = 1.5e5
     """J/K, trays."""
-    surroundings_k: float = 298.15
+    surroundings_k: Annotated[float, KELVIN] = 298.15
     """K, hall."""
-    draught_nm3_per_h: float = 1500.0
+    draught_nm3_per_h: Annotated[float, Within(1.0, 1e6, "Nm3/h")] = 1500.0
     """Nm3/h of air with the fan at full speed."""
-    draught_pa: float = -60.0
+    draught_pa: Annotated[float, Within(-1e4, 0.0, "Pa")] = -60.0
     """Pa against the hall with the fan at full speed."""
-    burnt_share: float = 0.9995
+    burnt_share: Annotated[float, SHARE] = 0.9995
     """Share of CO that the off-gas burner burns, without unit; 0 with the burner out."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 class Calciner:
     """``chamber_k`` and ``charge_k`` in K; ``charge`` is what lies in it."""
 
-    def __init__(self, hydrate_kg: float = 0.0, parameters: CalcinerParameters | None = None, oxalate: OxalateParameters | None = None) -> None:
+    def __init__(
+        self, hydrate_kg: float = 0.0, parameters: CalcinerParameters | None = None, oxalate: OxalateParameters | None = None, name: str = "calciner"
+    ) -> None:
+        self.name = name
         self.parameters = parameters or CalcinerParameters()
-        self.charge = OxalateCharge(hydrate_kg, oxalate)
+        self.charge = OxalateCharge(hydrate_kg, oxalate, name)
         self.chamber_k = self.charge_k = self.parameters.surroundings_k
         self.heating_j = 0.0
         self.loss_j = 0.0
@@ -60,11 +68,11 @@ class Calciner:
         return self.chamber_k - CELSIUS
 
     def step(self, dt: float, output_percent: float, fan_share: float = 1.0, burner_on: bool = True) -> None:
-        """``output_percent`` 0 to 100, ``fan_share`` 0 to 1 of full speed; ``ValueError`` outside."""
-        count, longest = substeps(dt, _LONGEST_SUBSTEP_S)
+        """``output_percent`` 0 to 100, ``fan_share`` 0 to 1 of full speed. Raises ValueError outside."""
+        count, longest = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         p = self.parameters
-        power = finite("output_percent", output_percent, 0.0, 100.0) / 100.0 * p.power_w
-        finite("fan_share", fan_share, 0.0, 1.0)
+        power = PERCENT.check(self.name, "output_percent", output_percent) / 100.0 * p.power_w
+        SHARE.check(self.name, "fan_share", fan_share)
         if not count:
             return
         co = self.charge.gas_mol[1]

@@ -11,12 +11,17 @@ Rule: oxide that was fed is in the bath, in the metal, or slag; nothing is taken
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from simulators.process.bounds import CELSIUS_RANGE, KELVIN, PERCENT, SHARE, Within, check_parameters
 from simulators.process.constants import CARBON_KG_PER_MOL, CELSIUS, FARADAY, MOL_PER_NM3
-from simulators.process.time_step import finite, substeps
+from simulators.process.time_step import substeps
 
 _LONGEST_SUBSTEP_S: Final = 1.0
+_CURRENT: Final = Within(0.0, 1e6, "A")
+_HEATER: Final = Within(0.0, 1e7, "W")
+_FEED: Final = Within(0.0, 1e4, "kg/h")
+_TAP: Final = Within(0.0, 1e5, "kg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,69 +29,76 @@ class CellParameters:
     """A cell of 6 kA. Voltage: a 6 kA cell measured at 4 010 A had 6.28 V, modelled as 4.43 melt + 0.248 ohmic + 1.622 interfaces (preprint 202409.0791, 2024);
     the rest is assumed unless it says otherwise."""
 
-    metal_kg_per_mol: float = 144.24e-3
+    metal_kg_per_mol: Annotated[float, Within(0.04, 0.25, "kg/mol")] = 144.24e-3
     """kg/mol, neodymium."""
-    oxide_kg_per_mol: float = 336.48e-3
+    oxide_kg_per_mol: Annotated[float, Within(0.1, 1.0, "kg/mol")] = 336.48e-3
     """kg/mol of Ln2O3."""
-    current_efficiency: float = 0.78
+    current_efficiency: Annotated[float, Within(0.01, 1.0)] = 0.78
     """Without unit."""
-    interface_v: float = 1.622
+    interface_v: Annotated[float, Within(0.0, 10.0, "V")] = 1.622
     """V at 4 010 A (preprint)."""
-    interface_slope_v: float = 0.1
+    interface_slope_v: Annotated[float, Within(0.0, 10.0, "V")] = 0.1
     """V per ln of the current (assumed)."""
-    reference_a: float = 4010.0
+    reference_a: Annotated[float, Within(1.0, 1e6, "A")] = 4010.0
     """A (preprint)."""
-    resistance_ohm: float = (4.43 + 0.248) / 4010.0
+    resistance_ohm: Annotated[float, Within(0.0, 1.0, "Ohm")] = (4.43 + 0.248) / 4010.0
     """Ohm of melt and leads at the normal anode gap (preprint)."""
-    gap_normal_percent: float = 55.0
+    gap_normal_percent: Annotated[float, PERCENT] = 55.0
     """% of the output that trims the anode gap, at which ``resistance_ohm`` holds."""
-    gap_effect: float = 0.0037
+    gap_effect_per_percent: Annotated[float, Within(0.0, 0.01, "1/%")] = 0.0037
     """Change of the resistance per % of that output, without unit: 4 K of the bath per %, as its loop is tuned for."""
-    reaction_v: float = 1.95
+    reaction_v: Annotated[float, Within(0.0, 10.0, "V")] = 1.95
     """V that go into the reaction and not into heat (process description)."""
-    bath_kg: float = 200.0
+    bath_kg: Annotated[float, Within(1.0, 1e5, "kg")] = 200.0
     """kg of molten salt."""
-    bath_j_per_k: float = 1.415e5
+    bath_j_per_k: Annotated[float, Within(1000.0, 1e9, "J/K")] = 1.415e5
     """J/K of salt, metal and lining: 3 600 s with the loss below, as the loop is tuned for."""
-    loss_w_per_k: float = 39.3
+    loss_w_per_k: Annotated[float, Within(0.1, 1e5, "W/K")] = 39.3
     """W/K: 6 kA hold 1 050 degC."""
-    surroundings_k: float = 298.15
+    surroundings_k: Annotated[float, KELVIN] = 298.15
     """K, cell hall."""
-    slag_share: float = 0.03
+    slag_share: Annotated[float, SHARE] = 0.03
     """Share of the oxide fed that goes to slag, without unit (yield of metal making .97)."""
-    anode_effect_below: float = 0.015
+    anode_effect_below: Annotated[float, SHARE] = 0.015
     """Mass fraction of oxide at which an anode effect begins."""
-    anode_effect_ends: float = 0.018
+    anode_effect_ends: Annotated[float, SHARE] = 0.018
     """Mass fraction of oxide at which it ends."""
-    anode_effect_v: tuple[float, float] = (11.3, 21.0)
+    anode_effect_v: Annotated[tuple[float, float], Within(0.0, 100.0, "V")] = (11.3, 21.0)
     """V added by the gas film: where the effect begins, and in a bath without oxide."""
-    anode_effect_efficiency: float = 0.5
+    anode_effect_efficiency: Annotated[float, SHARE] = 0.5
     """Factor of the current efficiency during an anode effect: the current makes fluorides of carbon too."""
-    film_s: float = 0.5
+    film_s: Annotated[float, Within(0.001, 60.0, "s")] = 0.5
     """s, time constant of the film: 8.7 to 20 V in 2 s."""
-    sludge_above: float = 0.04
+    sludge_above: Annotated[float, SHARE] = 0.04
     """Mass fraction of oxide above which it settles."""
-    off_gas_nm3_per_h: float = 16000.0
+    off_gas_nm3_per_h: Annotated[float, Within(1.0, 1e6, "Nm3/h")] = 16000.0
     """Nm3/h through the hood."""
-    cf4_ppm: tuple[float, float] = (10.0, 400.0)
+    cf4_ppm: Annotated[tuple[float, float], Within(0.0, 1e6, "ppm")] = (10.0, 400.0)
     """ppm in the off-gas: normal, and in an anode effect."""
-    gas_s: float = 15.0
+    gas_s: Annotated[float, Within(0.1, 1000.0, "s")] = 15.0
     """s, each of the two lags between anode and analyser."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 class ElectrolysisCell:
-    """``bath_k`` K, ``oxide_kg`` in the bath, ``metal_kg`` in the pool, ``voltage`` V, ``cf4_ppm`` and ``co_ppm`` in the off-gas."""
+    """``bath_k`` K, ``oxide_kg`` in the bath, ``metal_kg`` in the pool, ``voltage_v``, ``cf4_ppm`` and ``co_ppm`` in the off-gas."""
 
-    def __init__(self, parameters: CellParameters | None = None, bath_c: float = 1050.0, oxide_fraction: float = 0.025) -> None:
+    def __init__(
+        self, parameters: CellParameters | None = None, bath_c: float = 1050.0, oxide_fraction: float = 0.025, name: str = "electrolysis cell"
+    ) -> None:
+        self.name = name
         self.parameters = parameters or CellParameters()
-        self.bath_k = finite("bath_c", bath_c, -CELSIUS) + CELSIUS
-        self.oxide_kg = finite("oxide_fraction", oxide_fraction, 0.0, 1.0) * self.parameters.bath_kg
+        self.bath_k = CELSIUS_RANGE.check(self.name, "bath_c", bath_c) + CELSIUS
+        self.oxide_kg = SHARE.check(self.name, "oxide_fraction", oxide_fraction) * self.parameters.bath_kg
         self.metal_kg = 0.0
         self.slag_kg = 0.0
         self.anode_used_kg = 0.0
         self.energy_j = 0.0
         """J of direct current since the start."""
-        self.voltage = 0.0
+        self.voltage_v = 0.0
         self.has_anode_effect = False
         self.cf4_ppm = self._before_gas = self.parameters.cf4_ppm[0]
         self.co_ppm = 0.0
@@ -106,50 +118,50 @@ class ElectrolysisCell:
         factor = 0.9 if self.oxide_fraction > p.sludge_above else 1.0
         return p.current_efficiency * factor * (p.anode_effect_efficiency if self.has_anode_effect else 1.0)
 
-    def metal_kg_per_s(self, current: float) -> float:
-        """By Faraday's law at the present current efficiency; ``current`` in A."""
-        return self.current_efficiency * current * self.parameters.metal_kg_per_mol / (3.0 * FARADAY)
+    def metal_kg_per_s(self, current_a: float) -> float:
+        """By Faraday's law at the present current efficiency."""
+        return self.current_efficiency * current_a * self.parameters.metal_kg_per_mol / (3.0 * FARADAY)
 
-    def normal_voltage(self, current: float, gap_percent: float | None = None) -> float:
+    def normal_v(self, current_a: float, gap_percent: float | None = None) -> float:
         """V without an anode effect; 0 below 1 A. ``gap_percent``: output that trims the anode gap, normal if left out."""
         p = self.parameters
-        if current < 1.0:
+        if current_a < 1.0:
             return 0.0
         off_normal = 0.0 if gap_percent is None else gap_percent - p.gap_normal_percent
-        ohmic = current * p.resistance_ohm * (1.0 + p.gap_effect * off_normal)
-        return max(0.0, p.interface_v + p.interface_slope_v * math.log(current / p.reference_a)) + ohmic
+        ohmic = current_a * p.resistance_ohm * (1.0 + p.gap_effect_per_percent * off_normal)
+        return max(0.0, p.interface_v + p.interface_slope_v * math.log(current_a / p.reference_a)) + ohmic
 
     def tap(self, kg: float) -> float:
-        """kg of metal taken: no more than the pool has. ``ValueError`` for less than 0."""
-        taken = min(finite("metal to tap, kg", kg, 0.0), self.metal_kg)
+        """kg of metal taken: no more than the pool has. Raises ValueError for less than 0."""
+        taken = min(_TAP.check(self.name, "kg", kg), self.metal_kg)
         self.metal_kg -= taken
         return taken
 
-    def step(self, dt: float, current: float, oxide_kg_per_h: float, gap_percent: float | None = None, heater_w: float = 0.0) -> None:
-        """``current`` A, ``heater_w`` W of the start-up heater. ``ValueError`` for anything negative, or an output outside 0 to 100 %."""
-        count, part = substeps(dt, _LONGEST_SUBSTEP_S)
+    def step(self, dt: float, current_a: float, oxide_kg_per_h: float, gap_percent: float | None = None, heater_w: float = 0.0) -> None:
+        """``heater_w`` is the start-up heater. Raises ValueError for anything negative, or an output outside 0 to 100 %."""
+        count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         p = self.parameters
-        finite("current, A", current, 0.0)
-        finite("heater_w", heater_w, 0.0)
-        feed = finite("oxide_kg_per_h", oxide_kg_per_h, 0.0) / 3600.0
-        normal = self.normal_voltage(current, None if gap_percent is None else finite("gap_percent", gap_percent, 0.0, 100.0))
+        _CURRENT.check(self.name, "current_a", current_a)
+        _HEATER.check(self.name, "heater_w", heater_w)
+        feed = _FEED.check(self.name, "oxide_kg_per_h", oxide_kg_per_h) / 3600.0
+        normal = self.normal_v(current_a, None if gap_percent is None else PERCENT.check(self.name, "gap_percent", gap_percent))
         for _ in range(count):
-            self._electrolyse(part, current, feed)
-            film = self._film() if current >= 1.0 else 0.0
+            self._electrolyse(part, current_a, feed)
+            film = self._film() if current_a >= 1.0 else 0.0
             self._film_v += (film - self._film_v) * -math.expm1(-part / p.film_s)
-            self.voltage = normal + self._film_v if current >= 1.0 else 0.0
-            self.energy_j += current * self.voltage * part
-            self._heat(part, current * (self.voltage - p.reaction_v) + heater_w)
+            self.voltage_v = normal + self._film_v if current_a >= 1.0 else 0.0
+            self.energy_j += current_a * self.voltage_v * part
+            self._heat(part, current_a * (self.voltage_v - p.reaction_v) + heater_w)
             share = -math.expm1(-part / p.gas_s)
             self._before_gas += (p.cf4_ppm[1 if film else 0] - self._before_gas) * share
             self.cf4_ppm += (self._before_gas - self.cf4_ppm) * share
 
-    def _electrolyse(self, dt: float, current: float, feed: float) -> None:
+    def _electrolyse(self, dt: float, current_a: float, feed: float) -> None:
         p = self.parameters
         self.slag_kg += feed * p.slag_share * dt
         self.oxide_kg += feed * (1.0 - p.slag_share) * dt
         oxide_per_metal = p.oxide_kg_per_mol / (2.0 * p.metal_kg_per_mol)
-        metal = min(self.metal_kg_per_s(current) * dt, self.oxide_kg / oxide_per_metal)
+        metal = min(self.metal_kg_per_s(current_a) * dt, self.oxide_kg / oxide_per_metal)
         self.metal_kg += metal
         self.oxide_kg = max(0.0, self.oxide_kg - metal * oxide_per_metal)
         carbon_mol = 1.5 * metal / p.metal_kg_per_mol

@@ -2,8 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from simulators.process.bounds import Within, check_parameters
 from simulators.process.constants import GAS_CONSTANT
 
 
@@ -11,14 +12,18 @@ from simulators.process.constants import GAS_CONSTANT
 class Hydride:
     """Formation and release of one hydride."""
 
-    enthalpy_j_per_mol: float
+    enthalpy_j_per_mol: Annotated[float, Within(-1e6, 1e6, "J/mol")]
     """J/mol H2 of formation; negative: forming it gives heat."""
-    entropy_j_per_mol_k: float
+    entropy_j_per_mol_k: Annotated[float, Within(-1000.0, 1000.0, "J/(mol K)")]
     """J/(mol K) of H2, of formation."""
-    release_per_s: float
+    release_per_s: Annotated[float, Within(0.0, 1e15, "1/s")]
     """1/s, frequency factor of the release (assumed)."""
-    release_energy_j_per_mol: float
+    release_energy_j_per_mol: Annotated[float, Within(0.0, 1e6, "J/mol")]
     """J/mol, activation energy of the release (assumed)."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
     def equilibrium_pa(self, temperature_k: float) -> float:
         """Pa of hydrogen over the hydride: ``1 bar exp(dH / (R T) - dS / R)``, van 't Hoff."""

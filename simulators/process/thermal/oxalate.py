@@ -12,13 +12,15 @@ The chain is solved exactly for the temperature of a sub-step, so a fast step ca
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from simulators.process.bounds import KELVIN, Within, check_parameters
 from simulators.process.constants import CO2_KG_PER_MOL, CO_KG_PER_MOL, GAS_CONSTANT, WATER_KG_PER_MOL
-from simulators.process.time_step import finite, substeps
+from simulators.process.time_step import substeps
 
 _HYDRATE_WATERS: Final = 10.0
 _LONGEST_SUBSTEP_S: Final = 5.0
+_LOAD: Final = Within(0.0, 1e5, "kg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +28,31 @@ class OxalateParameters:
     """Kinetics that give 50 % at 164, 407 and 647 degC at 3.2 K/min; erbium oxalate dehydrates from 90 to 370 degC, has its oxycarbonate at 450 degC and is
     oxide near 600 degC, heavy ones at 680 to 700 degC (B. A. A. Balboul, 2000, on erbium oxalate hydrate)."""
 
-    frequency_per_s: tuple[float, float, float] = (3e7, 2e10, 1e9)
+    frequency_per_s: Annotated[tuple[float, float, float], Within(0.0, 1e20, "1/s")] = (3e7, 2e10, 1e9)
     """1/s, of the three steps."""
-    energy_j_per_mol: tuple[float, float, float] = (85e3, 170e3, 210e3)
+    energy_j_per_mol: Annotated[tuple[float, float, float], Within(0.0, 1e6, "J/mol")] = (85e3, 170e3, 210e3)
     """J/mol, of the three steps."""
-    heat_j_per_mol: tuple[float, float, float] = (550e3, 250e3, 150e3)
+    heat_j_per_mol: Annotated[tuple[float, float, float], Within(0.0, 1e7, "J/mol")] = (550e3, 250e3, 150e3)
     """J taken per mol Ln2 in the three steps: 10 waters at 55 kJ, and assumed values."""
-    oxide_kg_per_mol: float = 336.48e-3
+    oxide_kg_per_mol: Annotated[float, Within(0.1, 1.0, "kg/mol")] = 336.48e-3
     """kg/mol of Ln2O3: neodymium."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 class OxalateCharge:
     """``hydrate``, ``oxalate``, ``oxycarbonate``, ``oxide``: mol of Ln2. ``gas_mol``: (H2O, CO, CO2) given off since the load, ``heat_j`` taken since."""
 
-    def __init__(self, hydrate_kg: float, parameters: OxalateParameters | None = None) -> None:
+    def __init__(self, hydrate_kg: float, parameters: OxalateParameters | None = None, name: str = "oxalate") -> None:
+        self.name = name
         self.parameters = parameters or OxalateParameters()
         oxide = self.parameters.oxide_kg_per_mol
         oxycarbonate = oxide + CO2_KG_PER_MOL
         oxalate = oxycarbonate + 3.0 * CO_KG_PER_MOL + 2.0 * CO2_KG_PER_MOL
         self._molar = (oxalate + _HYDRATE_WATERS * WATER_KG_PER_MOL, oxalate, oxycarbonate, oxide)
-        self.loaded_kg = finite("hydrate_kg", hydrate_kg, 0.0)
+        self.loaded_kg = _LOAD.check(self.name, "hydrate_kg", hydrate_kg)
         self._amounts = [hydrate_kg / self._molar[0], 0.0, 0.0, 0.0]
         self.gas_mol = (0.0, 0.0, 0.0)
         self.heat_j = 0.0
@@ -101,9 +108,9 @@ class OxalateCharge:
         )
 
     def step(self, dt: float, temperature_k: float) -> None:
-        """``ValueError`` for a temperature of 0 K or less."""
-        count, part = substeps(dt, _LONGEST_SUBSTEP_S)
-        finite("temperature_k", temperature_k, 1.0)
+        """Raises ValueError for a temperature of 0 K or less."""
+        count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
+        KELVIN.check(self.name, "temperature_k", temperature_k)
         if not count:
             return
         p = self.parameters

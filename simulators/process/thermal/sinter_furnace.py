@@ -6,33 +6,39 @@ pressure and blown through a cooler; heat goes as ``(p / p0)^0.8`` of the gas (t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from simulators.process.bounds import KELVIN, Within, check_parameters
 from simulators.process.constants import AIR_OXYGEN, GAS_CONSTANT, HYDROGEN_KG_PER_MOL, OXYGEN_KG_PER_MOL
 from simulators.process.thermal.sintering import SinteringParameters, SinteringState
 from simulators.process.thermal.two_mass import FurnaceParameters, TwoMassFurnace
 from simulators.process.thermal.vacuum_chamber import ChamberParameters, VacuumChamber
-from simulators.process.time_step import finite, substeps
+from simulators.process.time_step import substeps
 
 _GETTERING_K: Final = 773.15
 """K; above it the charge takes all oxygen of the air that leaks in (assumed)."""
 _LONGEST_SUBSTEP_S: Final = 5.0
+_HYDROGEN: Final = Within(0.0, 1e5, "ppm")
 
 
 @dataclass(frozen=True, slots=True)
 class QuenchParameters:
     """Assumed, so that the charge goes at 200 K/min on average from 1065 to 600 degC at full pressure."""
 
-    pressure_pa: float = 200e3
+    pressure_pa: Annotated[float, Within(1.0, 1e7, "Pa")] = 200e3
     """Pa absolute, end of the backfill, at which the conductances hold."""
-    backfill_pa_m3_per_s: float = 2e4
+    backfill_pa_m3_per_s: Annotated[float, Within(0.0, 1e7, "Pa m3/s")] = 2e4
     """Pa m3/s of argon: 60 s to the pressure in 6 m3."""
-    heater_conductance_w_per_k: float = 1650.0
+    heater_conductance_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 1650.0
     """W/K, gas to heaters and shields with the blower on."""
-    charge_conductance_w_per_k: float = 1950.0
+    charge_conductance_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 1950.0
     """W/K, gas to charge with the blower on."""
-    gas_k: float = 320.0
+    gas_k: Annotated[float, KELVIN] = 320.0
     """K, argon behind the cooler."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +66,15 @@ class SinterFurnace:
         sintering: SinteringParameters | None = None,
         magnet_kg: float = 500.0,
         hydrogen_ppm: float = 800.0,
+        name: str = "sinter furnace",
     ) -> None:
-        self.masses = TwoMassFurnace(furnace)
+        self.name = name
+        self.masses = TwoMassFurnace(furnace, name=name)
         self.quench = quench or QuenchParameters()
-        self.magnet_kg = finite("magnet_kg", magnet_kg, 1e-3, self.masses.parameters.charge_mass_kg)
-        hydride_mol = self.magnet_kg * finite("hydrogen_ppm", hydrogen_ppm, 0.0, 1e5) * 1e-6 / HYDROGEN_KG_PER_MOL
-        self.chamber = VacuumChamber(chamber, hydride_mol)
-        self.zones = [SinteringState(sintering) for _ in range(self.masses.parameters.zones)]
+        self.magnet_kg = Within(1e-3, self.masses.parameters.charge_mass_kg, "kg").check(name, "magnet_kg", magnet_kg)
+        hydride_mol = self.magnet_kg * _HYDROGEN.check(self.name, "hydrogen_ppm", hydrogen_ppm) * 1e-6 / HYDROGEN_KG_PER_MOL
+        self.chamber = VacuumChamber(chamber, hydride_mol, name=name)
+        self.zones = [SinteringState(sintering, name) for _ in range(self.masses.parameters.zones)]
         self.oxygen_pickup_kg = 0.0
         """kg of oxygen that the hot charge took from the leak. The gauge does not show it: the leak counts as air in full."""
 
@@ -80,7 +88,7 @@ class SinterFurnace:
         return self.oxygen_pickup_kg / self.magnet_kg * 1e6
 
     def step(self, dt: float, inputs: SinterFurnaceInputs) -> None:
-        count, part = substeps(dt, _LONGEST_SUBSTEP_S)
+        count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         for _ in range(count):
             before = self.masses.charge_k.copy()
             self.masses.step(part, inputs.outputs_percent, self._gas_conductance(inputs.blower_on), self.quench.gas_k)

@@ -9,70 +9,80 @@ Rule: what was charged is in the crucible, on the flake heap, or dross.
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from simulators.process.bounds import CELSIUS_RANGE, KELVIN, PERCENT, SHARE, Within, check_parameters
 from simulators.process.constants import AIR_OXYGEN, CELSIUS, STEFAN_BOLTZMANN
 from simulators.process.thermal.vacuum_chamber import ChamberParameters, VacuumChamber
-from simulators.process.time_step import finite, substeps
+from simulators.process.time_step import substeps
 
 CASTER_CHAMBER: Final = ChamberParameters(volume_m3=4.0, pump_m3_per_s=0.3, base_load_pa_m3_per_s=0.03)
 """Rests at 0.1 Pa; isolated it rises by 0.45 Pa/min, inside the 0.5 Pa/min of the leak test (assumed sizes)."""
 _WATER_J_PER_L_K: Final = 4180.0
 _LONGEST_SUBSTEP_S: Final = 2.0
+_CHARGE: Final = Within(0.0, 1e5, "kg")
+_POUR: Final = Within(0.0, 100.0, "kg/s")
+_WHEEL: Final = Within(0.0, 100.0, "m/s")
+_WATER: Final = Within(0.0, 1e5, "L/min")
 
 
 @dataclass(frozen=True, slots=True)
 class CasterParameters:
     """600 kg of Nd-Fe-B; sizes and heats assumed: 320 kW hold 1 440 degC, one % of power moves it by 10 K."""
 
-    power_w: float = 582e3
+    power_w: Annotated[float, Within(1.0, 1e7, "W")] = 582e3
     """W at 100 % output: 320 kW at 55 %."""
-    coupling_efficiency: float = 0.65
+    coupling_efficiency: Annotated[float, SHARE] = 0.65
     """Share of the power that reaches the metal, without unit (process description); the rest heats the coil."""
-    emissivity: float = 0.60
+    emissivity: Annotated[float, SHARE] = 0.60
     """Of the melt's surface, without unit."""
-    surface_m2: float = 0.45
+    surface_m2: Annotated[float, Within(0.0, 100.0, "m2")] = 0.45
     """m2 of the melt's surface."""
-    crucible_w_per_k: float = 54.0
+    crucible_w_per_k: Annotated[float, Within(0.0, 1e4, "W/K")] = 54.0
     """W/K through the crucible to the coil."""
-    surroundings_k: float = 303.15
+    surroundings_k: Annotated[float, KELVIN] = 303.15
     """K, cooled walls."""
-    full_coupling_kg: float = 100.0
+    full_coupling_kg: Annotated[float, Within(0.1, 1e4, "kg")] = 100.0
     """kg below which the metal covers less of the coil and the crucible, and gains and loses heat in proportion."""
-    solid_j_per_kg_k: float = 550.0
+    solid_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 550.0
     """J/(kg K), below the solidus."""
-    liquid_j_per_kg_k: float = 750.0
+    liquid_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 750.0
     """J/(kg K), above the liquidus."""
-    solidus_k: float = 1423.15
+    solidus_k: Annotated[float, KELVIN] = 1423.15
     """K: 1 150 degC."""
-    liquidus_k: float = 1553.15
+    liquidus_k: Annotated[float, KELVIN] = 1553.15
     """K: 1 280 degC."""
-    melting_j_per_kg: float = 310e3
+    melting_j_per_kg: Annotated[float, Within(1.0, 1e7, "J/kg")] = 310e3
     """J/kg from solidus to liquidus, with its sensible heat."""
-    normal_pour_kg_per_s: float = 0.5
+    normal_pour_kg_per_s: Annotated[float, Within(0.001, 100.0, "kg/s")] = 0.5
     """kg/s at which 1.2 m/s give 0.30 mm."""
-    dross_share: float = 0.015
+    dross_share: Annotated[float, SHARE] = 0.015
     """Share of the metal that stays as dross, without unit (yield .985)."""
-    lamella_um: float = 3.5
+    lamella_um: Annotated[float, Within(0.1, 100.0, "um")] = 3.5
     """um, lamella spacing at 0.30 mm (2 to 5 um in the process description)."""
-    iron_above_mm: float = 0.4
+    iron_above_mm: Annotated[float, Within(0.01, 10.0, "mm")] = 0.4
     """mm, thickness above which alpha-iron appears."""
-    thickest_mm: float = 5.0
+    thickest_mm: Annotated[float, Within(0.1, 100.0, "mm")] = 5.0
     """mm, what lies on a wheel that stands."""
-    water_in_c: float = 18.0
+    water_in_c: Annotated[float, Within(0.0, 95.0, "degC")] = 18.0
     """degC, coil water."""
-    water_lag_s: float = 20.0
+    water_lag_s: Annotated[float, Within(0.1, 1e4, "s")] = 20.0
     """s."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 class StripCaster:
     """Holds ``charge_kg`` at ``start_c``. ``chamber`` has the pressures; ``strip_kg`` and ``dross_kg`` what was poured, ``iron_kg`` of it with alpha-iron."""
 
-    def __init__(self, charge_kg: float = 600.0, parameters: CasterParameters | None = None, start_c: float = 25.0) -> None:
+    def __init__(self, charge_kg: float = 600.0, parameters: CasterParameters | None = None, start_c: float = 25.0, name: str = "strip caster") -> None:
+        self.name = name
         self.parameters = parameters or CasterParameters()
-        self.melt_kg = finite("charge_kg", charge_kg, 0.0)
-        self.enthalpy_j_per_kg = self._enthalpy(finite("start_c", start_c, -CELSIUS) + CELSIUS)
-        self.chamber = VacuumChamber(CASTER_CHAMBER)
+        self.melt_kg = _CHARGE.check(self.name, "charge_kg", charge_kg)
+        self.enthalpy_j_per_kg = self._enthalpy(CELSIUS_RANGE.check(self.name, "start_c", start_c) + CELSIUS)
+        self.chamber = VacuumChamber(CASTER_CHAMBER, name=name)
         self.strip_kg = 0.0
         self.dross_kg = 0.0
         self.iron_kg = 0.0
@@ -131,13 +141,13 @@ class StripCaster:
         wheel_m_per_s: float = 1.2,
         coil_water_l_per_min: float = 160.0,
     ) -> None:
-        """``pour_kg_per_s`` is what the tilt lets out of a melt; nothing runs out of a solid charge. ``ValueError`` for an input below 0 or above 100 %."""
-        count, part = substeps(dt, _LONGEST_SUBSTEP_S)
+        """``pour_kg_per_s`` is what the tilt lets out of a melt; nothing runs out of a solid charge. Raises ValueError for an input below 0 or above 100 %."""
+        count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         p = self.parameters
-        power = finite("output_percent", output_percent, 0.0, 100.0) / 100.0 * p.power_w
-        finite("pour_kg_per_s", pour_kg_per_s, 0.0)
-        finite("wheel_m_per_s", wheel_m_per_s, 0.0)
-        water = finite("coil_water_l_per_min", coil_water_l_per_min, 0.0) / 60.0 * _WATER_J_PER_L_K
+        power = PERCENT.check(self.name, "output_percent", output_percent) / 100.0 * p.power_w
+        _POUR.check(self.name, "pour_kg_per_s", pour_kg_per_s)
+        _WHEEL.check(self.name, "wheel_m_per_s", wheel_m_per_s)
+        water = _WATER.check(self.name, "coil_water_l_per_min", coil_water_l_per_min) / 60.0 * _WATER_J_PER_L_K
         self.chamber.step(dt, p.surroundings_k, pump_open, argon_pa_m3_per_s)
         for _ in range(count):
             to_coil = self._heat(part, power) + (1.0 - p.coupling_efficiency) * power

@@ -12,44 +12,50 @@ Rule: energy is conserved to rounding. Every flow is added to the account that t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from simulators.process.bounds import KELVIN, PERCENT, SHARE, Within, check_parameters
 from simulators.process.constants import CELSIUS, STEFAN_BOLTZMANN
-from simulators.process.time_step import finite, substeps
+from simulators.process.time_step import substeps
 
 _LONGEST_SUBSTEP_S: Final = 5.0
+_GAS: Final = Within(0.0, 1e5, "W/K")
 
 
 @dataclass(frozen=True, slots=True)
 class FurnaceParameters:
     """Defaults: sintering furnace, two-mass model of the plant's process description (assumed sizes, no furnace's data sheet)."""
 
-    heater_mass_kg: float = 900.0
+    heater_mass_kg: Annotated[float, Within(1.0, 1e6, "kg")] = 900.0
     """kg of heaters and shields, all zones."""
-    heater_heat_j_per_kg_k: float = 500.0
+    heater_heat_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 500.0
     """J/(kg K), Mo and steel."""
-    charge_mass_kg: float = 702.0
+    charge_mass_kg: Annotated[float, Within(1.0, 1e6, "kg")] = 702.0
     """kg of magnets, boxes and rack, all zones."""
-    charge_heat_j_per_kg_k: float = 480.0
+    charge_heat_j_per_kg_k: Annotated[float, Within(1.0, 1e4, "J/(kg K)")] = 480.0
     """J/(kg K), Nd-Fe-B and steel."""
-    radiating_area_m2: float = 14.0
+    radiating_area_m2: Annotated[float, Within(0.0, 1000.0, "m2")] = 14.0
     """m2, all zones."""
-    charge_exchange: float = 0.35
+    charge_exchange: Annotated[float, SHARE] = 0.35
     """Effective emissivity between heater and charge, without unit."""
-    charge_conductance_w_per_k: float = 8.4
+    charge_conductance_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 8.4
     """W/K, all zones: what touches the heater side."""
-    shell_exchange: float = 0.02
+    shell_exchange: Annotated[float, SHARE] = 0.02
     """Effective emissivity through the shields to the cooled shell, without unit."""
-    shell_conductance_w_per_k: float = 45.0
+    shell_conductance_w_per_k: Annotated[float, Within(0.0, 1e5, "W/K")] = 45.0
     """W/K, all zones: leads, supports, door."""
-    coupling: float = 0.05
+    coupling: Annotated[float, SHARE] = 0.05
     """Share of a zone's area that sees its neighbour, without unit."""
-    power_w: float = 260e3
+    power_w: Annotated[float, Within(1.0, 1e7, "W")] = 260e3
     """W at 100 % output, all zones."""
-    surroundings_k: float = 300.0
+    surroundings_k: Annotated[float, KELVIN] = 300.0
     """K, cooled shell."""
-    zones: int = 3
+    zones: Annotated[int, Within(1.0, 12.0)] = 3
     """Zones in a row, each with its own heater and its equal share of everything."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 DIFFUSION_FURNACE: Final = FurnaceParameters(
@@ -62,20 +68,21 @@ DIFFUSION_FURNACE: Final = FurnaceParameters(
 class EnergyAccount:
     """J since the furnace was made."""
 
-    heating: float = 0.0
-    shell: float = 0.0
+    heating_j: float = 0.0
+    shell_j: float = 0.0
     """To the cooled shell."""
-    gas: float = 0.0
+    gas_j: float = 0.0
     """To the quench gas."""
 
 
 class TwoMassFurnace:
     """``heater_k`` and ``charge_k``: K, one a zone. A zone's ``element_health`` is the share of its elements that still conduct (2/3: one phase open)."""
 
-    def __init__(self, parameters: FurnaceParameters | None = None, start_k: float = 298.15) -> None:
+    def __init__(self, parameters: FurnaceParameters | None = None, start_k: float = 298.15, name: str = "furnace") -> None:
+        self.name = name
         self.parameters = parameters or FurnaceParameters()
         zones = self.parameters.zones
-        self.heater_k = [start_k] * zones
+        self.heater_k = [KELVIN.check(name, "start_k", start_k)] * zones
         self.charge_k = [start_k] * zones
         self.element_health = [1.0] * zones
         self.account = EnergyAccount()
@@ -94,25 +101,25 @@ class TwoMassFurnace:
         heater, charge = self._capacities()
         return heater * sum(self.heater_k) + charge * sum(self.charge_k)
 
-    def step(self, dt: float, outputs: Sequence[float], gas_conductance: tuple[float, float] = (0.0, 0.0), gas_k: float = 300.0) -> None:
-        """``outputs``: % of each zone. ``gas_conductance``: W/K of the quench gas at ``gas_k`` to (heaters, charge), all zones.
+    def step(self, dt: float, outputs_percent: Sequence[float], gas_conductance_w_per_k: tuple[float, float] = (0.0, 0.0), gas_k: float = 300.0) -> None:
+        """``outputs_percent``: one a zone. ``gas_conductance_w_per_k``: of the quench gas at ``gas_k`` to (heaters, charge), all zones.
 
-        ``ValueError`` for another number of outputs than zones, or one outside 0 to 100.
+        Raises ValueError for another number of outputs than zones, or one outside 0 to 100.
         """
-        count, part = substeps(dt, _LONGEST_SUBSTEP_S)
+        count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
         zones = self.parameters.zones
-        if len(outputs) != zones:
-            raise ValueError(f"{len(outputs)} outputs for a furnace of {zones} zones; give one a zone")
+        if len(outputs_percent) != zones:
+            raise ValueError(f"{self.name}: outputs_percent has {len(outputs_percent)} numbers for {zones} zones; give one a zone")
         watts = [
-            finite(f"output of zone {number}, %", output, 0.0, 100.0) / 100.0 * self.parameters.power_w / zones * self.element_health[number - 1]
-            for number, output in enumerate(outputs, 1)
+            PERCENT.check(self.name, f"output of zone {number}", output) / 100.0 * self.parameters.power_w / zones * self.element_health[number - 1]
+            for number, output in enumerate(outputs_percent, 1)
         ]
-        to_heater, to_charge = (finite("gas conductance, W/K", one, 0.0) / zones for one in gas_conductance)
+        to_heater, to_charge = (_GAS.check(self.name, "gas_conductance_w_per_k", one) / zones for one in gas_conductance_w_per_k)
         heater_capacity, charge_capacity = self._capacities()
         # the gas is the one flow that may be faster than a sub-step
         stiffest = max(to_heater / heater_capacity, to_charge / charge_capacity)
         if count and part * stiffest > 0.2:
-            count, part = substeps(dt, 0.2 / stiffest)
+            count, part = substeps(self.name, dt, 0.2 / stiffest)
         for _ in range(count):
             first = self._flows(self.heater_k, self.charge_k, watts, to_heater, to_charge, gas_k)
             heater = [one + part * net / heater_capacity for one, net in zip(self.heater_k, first[0], strict=True)]
@@ -122,9 +129,9 @@ class TwoMassFurnace:
             for zone in range(zones):
                 self.heater_k[zone] += half * (first[0][zone] + second[0][zone]) / heater_capacity
                 self.charge_k[zone] += half * (first[1][zone] + second[1][zone]) / charge_capacity
-            self.account.heating += part * sum(watts)
-            self.account.shell += half * (first[2] + second[2])
-            self.account.gas += half * (first[3] + second[3])
+            self.account.heating_j += part * sum(watts)
+            self.account.shell_j += half * (first[2] + second[2])
+            self.account.gas_j += half * (first[3] + second[3])
 
     def _capacities(self) -> tuple[float, float]:
         """J/K of (heater, charge) of one zone."""

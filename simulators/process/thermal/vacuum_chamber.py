@@ -7,40 +7,51 @@ Rule: amounts are conserved. What was given off, admitted and leaked in is in th
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from simulators.process.bounds import KELVIN, Within, check_parameters
 from simulators.process.constants import ATMOSPHERE_PA, GAS_CONSTANT
 from simulators.process.linear_decay import advance
 from simulators.process.thermal.hydride import ND_RICH, Hydride
-from simulators.process.time_step import finite, substeps
+from simulators.process.time_step import substeps
 
 PA_PER_MBAR: Final = 100.0
 _GAS_K: Final = 300.0
 """K, temperature of the gas in the chamber: most of it stands at the cooled shell."""
 _LONGEST_SUBSTEP_S: Final = 5.0
+_HYDRIDE: Final = Within(0.0, 1e7, "mol")
+_PRESSURE: Final = Within(0.0, 1e7, "Pa")
+_GAS: Final = Within(0.0, 1e7, "Pa m3/s")
 
 
 @dataclass(frozen=True, slots=True)
 class ChamberParameters:
     """Defaults: sintering furnace of the plant's process description (assumed sizes)."""
 
-    volume_m3: float = 6.0
+    volume_m3: Annotated[float, Within(0.001, 1000.0, "m3")] = 6.0
     """m3."""
-    pump_m3_per_s: float = 1.5
+    pump_m3_per_s: Annotated[float, Within(0.0, 100.0, "m3/s")] = 1.5
     """m3/s, roots set with its valve open; taken as constant below 1 bar."""
-    base_load_pa_m3_per_s: float = 0.03
+    base_load_pa_m3_per_s: Annotated[float, Within(0.0, 1000.0, "Pa m3/s")] = 0.03
     """Pa m3/s (3e-4 mbar m3/s): outgassing of walls and charge of a healthy furnace, and its rest of leakage."""
     hydride: Hydride = ND_RICH
     """What the charge gives hydrogen off from."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a value out of its range."""
+        check_parameters(self)
 
 
 class VacuumChamber:
     """Pressures in Pa by gas. ``leak_pa_m3_per_s`` is air through a leak at full outside pressure; ``hydride_mol`` H2 still in the charge."""
 
-    def __init__(self, parameters: ChamberParameters | None = None, hydride_mol: float = 0.0, start_pa: float = ATMOSPHERE_PA) -> None:
+    def __init__(
+        self, parameters: ChamberParameters | None = None, hydride_mol: float = 0.0, start_pa: float = ATMOSPHERE_PA, name: str = "vacuum chamber"
+    ) -> None:
+        self.name = name
         self.parameters = parameters or ChamberParameters()
-        self.hydride_mol = finite("hydride_mol", hydride_mol, 0.0)
-        self.residual_pa = finite("start_pa", start_pa, 0.0)
+        self.hydride_mol = _HYDRIDE.check(self.name, "hydride_mol", hydride_mol)
+        self.residual_pa = _PRESSURE.check(self.name, "start_pa", start_pa)
         self.hydrogen_pa = 0.0
         self.argon_pa = 0.0
         self.leak_pa_m3_per_s = 0.0
@@ -59,15 +70,15 @@ class VacuumChamber:
         return self.pressure_pa / PA_PER_MBAR
 
     def step(self, dt: float, charge_k: float, pump_open: bool, argon_pa_m3_per_s: float = 0.0) -> None:
-        """``charge_k``: temperature of the charge; ``argon_pa_m3_per_s``: argon let in. ``ValueError`` for a flow below 0 or a temperature of 0 K or less."""
-        count, part = substeps(dt, _LONGEST_SUBSTEP_S)
-        finite("charge_k", charge_k, 1.0)
-        finite("argon_pa_m3_per_s", argon_pa_m3_per_s, 0.0)
+        """``charge_k``: temperature of the charge; ``argon_pa_m3_per_s``: argon let in. Raises ValueError: a flow below 0 or a temperature of 0 K."""
+        count, part = substeps(self.name, dt, _LONGEST_SUBSTEP_S)
+        KELVIN.check(self.name, "charge_k", charge_k)
+        _GAS.check(self.name, "argon_pa_m3_per_s", argon_pa_m3_per_s)
         p = self.parameters
         pump = p.pump_m3_per_s if pump_open else 0.0
         rate, equilibrium = p.hydride.release_rate_per_s(charge_k), p.hydride.equilibrium_pa(charge_k)
         for _ in range(count):
-            leak = finite("leak_pa_m3_per_s", self.leak_pa_m3_per_s, 0.0) * max(0.0, 1.0 - self.pressure_pa / ATMOSPHERE_PA)
+            leak = _GAS.check(self.name, "leak_pa_m3_per_s", self.leak_pa_m3_per_s) * max(0.0, 1.0 - self.pressure_pa / ATMOSPHERE_PA)
             self.air_pa_m3 += leak * part
             outgassing = p.base_load_pa_m3_per_s if self.pressure_pa < ATMOSPHERE_PA else 0.0
             self.residual_pa = self._pump(self.residual_pa, leak + outgassing, pump, part)

@@ -94,6 +94,8 @@ def test_the_language(text: str) -> None:
         ("where(A, A, 0)", "takes the number 'A' for a condition"),
         ("where(A & (A > 1), A, 0)", "takes the number 'A' for a condition"),
         ("where(~A, A, 0)", "takes the number 'A' for a condition"),
+        ("A * (1 ** (-abs(1)))", "raises a whole number to a negative power"),
+        ("A * where(A > 1, 1, 2) ** -1", "raises a whole number to a negative power"),
         ("A + 1 / 0", "divides by the constant 0"),
         ("A / 0.0", "divides by the constant 0"),
         ("A % (2 - 2)", "divides by the constant 0"),

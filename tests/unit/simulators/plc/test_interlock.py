@@ -225,6 +225,8 @@ def test_interlocks_that_do_not_fit() -> None:
         plant(shut(), shut())
     with pytest.raises(ValueError, match=r"uses signals that nothing declares: T\.U\.PT9; add them"):
         plant(shut((Cause(when("T.U.PT9 > 1")[0]),)))
+    with pytest.raises(ValueError, match=r"^signal T\.U\.HS1: X effect value is 2; give 0 to 1$"):
+        exact_plc(Program([signal("T.U.PT1", Direction.INPUT)], [Motor("T.U", "1")], [Interlock("X", "x", (Group(HIGH[:1]),), (Effect("T.U.HS1", 2.0),))]))
     with pytest.raises(ValueError, match="no interlock 'Y'; the ids are X"):
         plant(shut()).interlocks.reset("Y")
     with pytest.raises(ValueError, match=r"'T\.U\.PT1 >> 4' is no condition; write tag, operator and number"):

@@ -262,5 +262,5 @@ def test_a_signal_list_with_mistakes() -> None:
     assert [str(problem) for problem in raised.value.problems] == [
         "own.csv:2: signal: UTL.HCL101.XV101 is there already; remove one of the two",
         "own.csv:3: direction: unknown direction 'X'; write one of I, Q, M",
-        "own.csv:4: range of signal T.U.B1 cannot be 5.0 to 1.0; give the low end first; mend the row",
+        "own.csv:4: signal T.U.B1: the range is 5 to 1; give the low end first; mend the row",
     ]

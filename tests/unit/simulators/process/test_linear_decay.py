@@ -15,7 +15,7 @@ def test_figures() -> None:
     assert advance(7.0, 3.0, 2.0, 1e3)[0] == pytest.approx(1.5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(amount=st.floats(0.0, 1e6), gain=st.floats(0.0, 1e3), decay=st.floats(0.0, 1e3), dt=st.floats(0.0, 60.0))
 def test_what_is_gained_is_there_or_lost(amount: float, gain: float, decay: float, dt: float) -> None:
     end, mean = advance(amount, gain, decay, dt)
@@ -23,7 +23,7 @@ def test_what_is_gained_is_there_or_lost(amount: float, gain: float, decay: floa
     assert amount + gain * dt - decay * dt * mean == pytest.approx(end, rel=1e-8, abs=1e-8 * (amount + gain * dt) + 1e-300)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(amount=st.floats(0.0, 100.0), gain=st.floats(0.0, 10.0), exponent=st.floats(9e-5, 1.1e-4))
 def test_both_ways_to_compute_it_agree_with_many_digits(amount: float, gain: float, exponent: float) -> None:
     end, mean = advance(amount, gain, exponent, 1.0)

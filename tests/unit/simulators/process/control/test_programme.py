@@ -19,7 +19,7 @@ def test_ramps_and_soaks_take_their_time() -> None:
     assert programme.step(60.0) == 300.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(steps=st.lists(st.floats(0.0, 60.0), max_size=60))
 def test_a_set_point_never_goes_faster_than_its_ramp(steps: list[float]) -> None:
     programme = Programme([Segment(100.0, 6.0, 60.0), Segment(40.0, 3.0, 0.0)], start_c=20.0)
@@ -33,5 +33,5 @@ def test_a_set_point_never_goes_faster_than_its_ramp(steps: list[float]) -> None
 
 @pytest.mark.parametrize("fields", [(math.nan, 1.0, 0.0), (100.0, 0.0, 0.0), (100.0, -5.0, 0.0), (100.0, 5.0, -1.0), (100.0, 5.0, math.inf)])
 def test_segments_that_no_furnace_runs(fields: tuple[float, float, float]) -> None:
-    with pytest.raises(ValueError, match="of a segment cannot be"):
+    with pytest.raises(ValueError, match=r"Segment: .* is .*; give"):
         Segment(*fields)

@@ -1,3 +1,6 @@
+from copy import deepcopy
+from functools import cache
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,7 +11,12 @@ from simulators.process.magnet import BOUNDARY, GRAINS, DecrepitationVessel
 
 
 def hydrided(alloy_kg: float = 600.0, hours: float = 3.0) -> tuple[DecrepitationVessel, float]:
-    """(vessel after the uptake at 130 kPa with its jacket, highest K/min)"""
+    """(vessel after the uptake at 130 kPa with its jacket, highest K/min); a copy for everyone who asks."""
+    return deepcopy(taken_up(alloy_kg, hours))
+
+
+@cache
+def taken_up(alloy_kg: float, hours: float) -> tuple[DecrepitationVessel, float]:
     vessel, loop = DecrepitationVessel(alloy_kg), Pid(Tuning(1.2, 36.0))
     loop.set_point = 130.0
     loop.change_mode(Mode.AUTOMATIC)
@@ -48,7 +56,7 @@ def test_induction_then_exotherm() -> None:
     assert vessel.temperature_c < 35.0
     _, fastest = hydrided()
     # faster than the 8 K/min at which hydrogen is closed
-    assert fastest > 8.0
+    assert fastest == pytest.approx(17.0, abs=0.5)
 
 
 def test_heat_of_the_uptake() -> None:
@@ -60,9 +68,9 @@ def test_heat_of_the_uptake() -> None:
 def test_540_degrees_leave_800_to_1500_ppm_and_under_50_pascal() -> None:
     vessel, _ = hydrided()
     desorbed(vessel, 540.0, 5.0)
-    assert 800.0 < vessel.absorbed_wt_percent * 1e4 < 1500.0
+    assert vessel.absorbed_wt_percent * 1e4 == pytest.approx(1205.0, abs=10.0)
     assert vessel.absorbed_mol[0] < 1e-3
-    assert vessel.pressure_pa < 50.0
+    assert vessel.pressure_pa == pytest.approx(26.0, abs=1.0)
 
 
 def test_the_hard_phase_is_empty_by_250_degrees() -> None:
@@ -79,7 +87,7 @@ def test_a_sample_gives_all_by_580_degrees() -> None:
     assert vessel.absorbed_wt_percent * 1e4 < 15.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     alloy=st.floats(0.0, 800.0),
     steps=st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.0, 60.0), st.booleans(), st.floats(0.0, 100.0), st.booleans()), max_size=25),
@@ -100,5 +108,5 @@ def test_hydrogen_and_energy_are_conserved(alloy: float, steps: list[tuple[float
 
 @pytest.mark.parametrize(("hydrogen", "heater"), [(-1.0, 0.0), (0.0, 101.0)])
 def test_inputs_that_no_vessel_has(hydrogen: float, heater: float) -> None:
-    with pytest.raises(ValueError, match="cannot be"):
+    with pytest.raises(ValueError, match=r" is .*; give 0 to"):
         DecrepitationVessel().step(1.0, hydrogen, heater_percent=heater)

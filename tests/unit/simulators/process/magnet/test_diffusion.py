@@ -32,7 +32,7 @@ def test_the_low_soak_adds_next_to_nothing() -> None:
     assert charge.depth_mm - before < 0.01
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(steps=st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(280.0, 1300.0)), max_size=40))
 def test_depth_only_grows_and_no_more_goes_in_than_there_is(steps: list[tuple[float, float]]) -> None:
     charge = BoundaryDiffusion()
@@ -45,5 +45,5 @@ def test_depth_only_grows_and_no_more_goes_in_than_there_is(steps: list[tuple[fl
 
 @pytest.mark.parametrize(("charge", "source"), [(0.0, 1.0), (250.0, -1.0)])
 def test_charges_that_no_furnace_has(charge: float, source: float) -> None:
-    with pytest.raises(ValueError, match="cannot be"):
+    with pytest.raises(ValueError, match=r" is .*; give"):
         BoundaryDiffusion(charge, source)

@@ -82,7 +82,7 @@ def test_without_gas_the_powder_stays() -> None:
     assert (mill.product_kg, mill.output_kg_per_h) == (product, 0.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     start=st.floats(0.0, 60.0),
     steps=st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.0, 6000.0), st.floats(0.0, 10.0), st.floats(0.0, 150.0), st.floats(0.0, 1.0)), max_size=30),
@@ -96,7 +96,7 @@ def test_powder_is_conserved(start: float, steps: list[tuple[float, float, float
     assert start + mill.fed_kg == pytest.approx(mill.hold_up_kg + mill.product_kg + mill.ultrafine_kg, rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(speed=st.floats(1000.0, 5000.0), more=st.floats(1.0, 1000.0))
 def test_a_faster_wheel_cuts_finer_and_takes_more_oxygen(speed: float, more: float) -> None:
     mill = JetMill()
@@ -108,5 +108,5 @@ def test_a_faster_wheel_cuts_finer_and_takes_more_oxygen(speed: float, more: flo
 
 @pytest.mark.parametrize("inputs", [(-1.0, 6.0, 60.0, 0.0), (3900.0, math.nan, 60.0, 0.0), (3900.0, 6.0, -1.0, 0.0), (3900.0, 6.0, 60.0, -0.1)])
 def test_inputs_that_no_mill_has(inputs: tuple[float, float, float, float]) -> None:
-    with pytest.raises(ValueError, match="cannot be"):
+    with pytest.raises(ValueError, match=r" is .*; give 0 to"):
         JetMill().step(1.0, *inputs)

@@ -36,7 +36,7 @@ def test_oxygen_costs_coercivity_above_1500_ppm() -> None:
     assert at_limit - above == pytest.approx(150.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     density=st.floats(6.0, 7.6),
     grain=st.floats(2.0, 40.0),
@@ -58,7 +58,7 @@ def test_directions(density: float, grain: float, alignment: float, dysprosium: 
 
 
 def test_magnets_and_temperatures_that_are_none() -> None:
-    with pytest.raises(ValueError, match="alignment cannot be"):
+    with pytest.raises(ValueError, match=r"MagnetLot: alignment is 1\.2; give 0 to 1"):
         replace(NORMAL, alignment=1.2)
-    with pytest.raises(ValueError, match="temperature_c cannot be"):
+    with pytest.raises(ValueError, match="magnetic properties: temperature_c is -40 degC; give 20 to 200 degC"):
         magnetic_properties(NORMAL, -40.0)

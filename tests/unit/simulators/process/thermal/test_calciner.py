@@ -55,5 +55,5 @@ def test_energy_is_conserved(loaded: float, steps: list[tuple[float, float]]) ->
 
 @pytest.mark.parametrize(("output", "fan"), [(-1.0, 1.0), (101.0, 1.0), (50.0, 1.1)])
 def test_inputs_that_no_furnace_has(output: float, fan: float) -> None:
-    with pytest.raises(ValueError, match="cannot be"):
+    with pytest.raises(ValueError, match=r" is .*; give 0 to"):
         Calciner(100.0).step(1.0, output, fan)

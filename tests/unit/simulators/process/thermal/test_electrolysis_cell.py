@@ -12,7 +12,7 @@ NORMAL_FEED = 10.09
 
 
 def kwh_per_kg(cell: ElectrolysisCell, current: float) -> float:
-    return cell.normal_voltage(current) * current / cell.metal_kg_per_s(current) / 3.6e6
+    return cell.normal_v(current) * current / cell.metal_kg_per_s(current) / 3.6e6
 
 
 def test_theory_is_1_7938_gram_an_ampere_hour() -> None:
@@ -21,7 +21,7 @@ def test_theory_is_1_7938_gram_an_ampere_hour() -> None:
 
 @pytest.mark.parametrize(("current", "volt", "tolerance"), [(4010.0, 6.28, 0.03), (5715.0, 8.32, 0.01), (6000.0, 8.66, 0.01)])
 def test_voltage(current: float, volt: float, tolerance: float) -> None:
-    assert ElectrolysisCell().normal_voltage(current) == pytest.approx(volt, abs=tolerance)
+    assert ElectrolysisCell().normal_v(current) == pytest.approx(volt, abs=tolerance)
 
 
 def test_metal_of_a_day_and_its_energy() -> None:
@@ -55,12 +55,12 @@ def test_gap_trims_the_bath_by_4_kelvin_a_percent() -> None:
 def test_a_cell_that_is_not_fed_has_an_anode_effect_and_more_oxide_ends_it() -> None:
     cell = ElectrolysisCell(oxide_fraction=0.0151)
     cell.step(1.0, 6000.0, 0.0)
-    assert cell.voltage < 9.0
+    assert cell.voltage_v < 9.0
     while cell.oxide_fraction >= 0.015:
         cell.step(1.0, 6000.0, 0.0)
     for _ in range(2):
         cell.step(1.0, 6000.0, 0.0)
-    assert cell.voltage > 19.0
+    assert cell.voltage_v > 19.0
     assert cell.cf4_ppm < 60.0
     for _ in range(60):
         cell.step(1.0, 6000.0, 0.0)
@@ -68,7 +68,7 @@ def test_a_cell_that_is_not_fed_has_an_anode_effect_and_more_oxide_ends_it() -> 
     assert cell.bath_c > 1060.0
     for _ in range(300):
         cell.step(1.0, 6000.0, 20.2)
-    assert cell.voltage == pytest.approx(8.66, abs=0.01)
+    assert cell.voltage_v == pytest.approx(8.66, abs=0.01)
 
 
 def test_an_anode_effect_ends_at_more_oxide_than_it_began_at() -> None:
@@ -80,7 +80,7 @@ def test_an_anode_effect_ends_at_more_oxide_than_it_began_at() -> None:
     while cell.oxide_fraction < 0.0181:
         cell.step(1.0, 6000.0, 40.0)
     cell.step(5.0, 6000.0, 0.0)
-    assert cell.voltage < 9.0
+    assert cell.voltage_v < 9.0
 
 
 def test_carbon_of_the_anode_leaves_as_monoxide() -> None:
@@ -97,14 +97,14 @@ def test_an_anode_effect_stays_within_15_to_30_volt() -> None:
     for fraction in (0.0, 0.0075, 0.0149):
         cell = ElectrolysisCell(oxide_fraction=fraction)
         cell.step(20.0, 6000.0, 0.0)
-        assert 15.0 < cell.voltage < 30.0
+        assert 15.0 < cell.voltage_v < 30.0
 
 
 def test_too_much_oxide_costs_a_tenth_of_the_efficiency() -> None:
     assert ElectrolysisCell(oxide_fraction=0.045).current_efficiency == pytest.approx(0.9 * ElectrolysisCell().current_efficiency)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     oxide=st.floats(0.0, 0.06),
     steps=st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.0, 8000.0), st.floats(0.0, 20.0)), max_size=40),
@@ -117,21 +117,21 @@ def test_oxide_is_in_the_bath_in_metal_or_slag(oxide: float, steps: list[tuple[f
         cell.step(dt, current, feed)
         fed += feed / 3600.0 * dt
         assert min(cell.oxide_kg, cell.metal_kg, cell.slag_kg) >= 0.0
-        assert math.isfinite(cell.voltage)
-        assert 0.0 <= cell.voltage < 35.0
+        assert math.isfinite(cell.voltage_v)
+        assert 0.0 <= cell.voltage_v < 35.0
     per_metal = 336.48 / (2.0 * 144.24)
     assert cell.oxide_kg + cell.metal_kg * per_metal + cell.slag_kg == pytest.approx(held + fed, rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(current=st.floats(500.0, 8000.0), more=st.floats(1.0, 1000.0))
 def test_more_current_takes_more_voltage_and_makes_more_metal(current: float, more: float) -> None:
     cell = ElectrolysisCell()
-    assert cell.normal_voltage(current + more) > cell.normal_voltage(current)
+    assert cell.normal_v(current + more) > cell.normal_v(current)
     assert cell.metal_kg_per_s(current + more) > cell.metal_kg_per_s(current)
 
 
 @pytest.mark.parametrize(("current", "feed", "gap"), [(-1.0, 0.0, 55.0), (0.0, math.nan, 55.0), (0.0, 0.0, 101.0)])
 def test_inputs_that_no_cell_has(current: float, feed: float, gap: float) -> None:
-    with pytest.raises(ValueError, match="cannot be"):
+    with pytest.raises(ValueError, match=r" is .*; give 0 to"):
         ElectrolysisCell().step(1.0, current, feed, gap)

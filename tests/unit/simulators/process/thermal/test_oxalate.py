@@ -47,7 +47,7 @@ def test_carbon_monoxide_of_a_day() -> None:
     assert charge.gas_mol[2] == pytest.approx(charge.gas_mol[1], rel=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(loaded=st.floats(0.0, 2000.0), steps=st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(280.0, 1500.0)), max_size=40))
 def test_mass_is_conserved_and_nothing_is_negative(loaded: float, steps: list[tuple[float, float]]) -> None:
     charge = OxalateCharge(loaded)

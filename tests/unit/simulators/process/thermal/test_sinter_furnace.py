@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from simulators.process.control import Mode, Pid, Programme, Segment, Tuning
-from simulators.process.thermal import SinterFurnace, SinterFurnaceInputs
+from simulators.process.thermal import FurnaceParameters, SinterFurnace, SinterFurnaceInputs
 
 DT = 5.0
 PROGRAMME = (Segment(350.0, 5.0, 3600.0), Segment(600.0, 5.0, 3600.0), Segment(850.0, 5.0, 5400.0), Segment(1065.0, 4.0, 14400.0))
@@ -29,11 +29,12 @@ class Run:
     pressure_at_850_pa: float = 0.0
 
 
-def sintered(leak: float = 0.0, hydrogen_ppm: float = 800.0, zone_2: float = 1.0, tuning: Tuning = BADLY_TUNED) -> Run:
-    run = Run(SinterFurnace(hydrogen_ppm=hydrogen_ppm))
+def sintered(leak: float = 0.0, middle: float = 1.0, tuning: Tuning = BADLY_TUNED, zones: int = 1) -> Run:
+    """``middle`` is the health of the middle zone. Equal zones do as one does, in a third of the time."""
+    run = Run(SinterFurnace(FurnaceParameters(zones=zones)))
     run.furnace.chamber.leak_pa_m3_per_s = leak
-    run.furnace.masses.element_health[1] = zone_2
-    programme, loops = Programme(PROGRAMME), [Pid(tuning) for _ in range(3)]
+    run.furnace.masses.element_health[zones // 2] = middle
+    programme, loops = Programme(PROGRAMME), [Pid(tuning) for _ in range(zones)]
     for loop in loops:
         loop.set_point = programme.set_point_c
         loop.change_mode(Mode.AUTOMATIC)
@@ -45,7 +46,7 @@ def sintered(leak: float = 0.0, hydrogen_ppm: float = 800.0, zone_2: float = 1.0
             outputs.append(loop.step(DT, celsius))
         run.furnace.step(DT, SinterFurnaceInputs(outputs, pump_open=True))
         run.hours += DT / 3600.0
-        run.output, run.peak_output = outputs[1], max(run.peak_output, *outputs)
+        run.output, run.peak_output = outputs[zones // 2], max(run.peak_output, *outputs)
         run.overshoot = max(run.overshoot, run.furnace.masses.heater_c[0] - set_point)
         if programme.position == 3 and programme.is_soaking:
             run.soak_overshoot = max(run.soak_overshoot, run.furnace.masses.heater_c[0] - set_point)
@@ -58,7 +59,7 @@ def sintered(leak: float = 0.0, hydrogen_ppm: float = 800.0, zone_2: float = 1.0
 
 @pytest.fixture(scope="module")
 def normal() -> Run:
-    return sintered()
+    return sintered(zones=3)
 
 
 @pytest.fixture(scope="module")
@@ -76,21 +77,22 @@ def test_programme_takes_11_1_hours_at_37_percent(normal: Run) -> None:
 def test_a_long_integral_time_keeps_the_soak_within_3_kelvin(normal: Run) -> None:
     run = sintered(tuning=WELL_TUNED)
     assert run.soak_overshoot < 3.0 < normal.soak_overshoot
+    assert run.soak_overshoot == pytest.approx(0.9, abs=0.2)
     assert run.overshoot < 5.0
     half_of_simc = sintered(tuning=Tuning(0.649 / 2.0, 640.0))
-    assert half_of_simc.soak_overshoot > 20.0
+    assert half_of_simc.soak_overshoot == pytest.approx(25.0, abs=1.0)
 
 
 def test_charge_comes_out_at_99_54_percent(normal: Run) -> None:
     zone = normal.furnace.worst_zone
     assert 100.0 * zone.relative_density == pytest.approx(99.54, abs=0.01)
     assert zone.density_g_per_cm3 == pytest.approx(7.565, abs=0.001)
-    assert zone.grain_um == pytest.approx(6.0, abs=0.1)
+    assert zone.grain_um == pytest.approx(6.06, abs=0.02)
 
 
 def test_hydrogen_makes_a_bump_near_600_degrees_that_is_gone_before_the_next_ramp(normal: Run) -> None:
-    assert 50.0 < normal.bump_pa < 200.0
-    assert normal.bump_at_c == pytest.approx(600.0, abs=25.0)
+    assert normal.bump_pa == pytest.approx(165.0, abs=5.0)
+    assert normal.bump_at_c == pytest.approx(605.0, abs=5.0)
     assert normal.pressure_at_850_pa < 0.1
     assert sintered_bump_without_hydrogen() == 0.0
 
@@ -107,13 +109,13 @@ def test_a_leak_shows_in_the_vacuum_and_in_the_oxygen_of_the_lot(normal: Run, le
     assert normal.furnace.chamber.pressure_mbar == pytest.approx(2e-4, rel=0.01)
     assert leaking.furnace.chamber.pressure_mbar == pytest.approx(3.5e-3, rel=0.02)
     assert normal.furnace.oxygen_pickup_ppm == 0.0
-    assert leaking.furnace.oxygen_pickup_ppm > 50.0
+    assert leaking.furnace.oxygen_pickup_ppm == pytest.approx(81.0, abs=2.0)
     assert leaking.furnace.worst_zone.relative_density == pytest.approx(normal.furnace.worst_zone.relative_density)
 
 
 def test_a_lost_phase_makes_its_zone_work_and_the_neighbours_help(normal: Run) -> None:
-    run = sintered(zone_2=2.0 / 3.0)
-    assert run.output > 1.3 * normal.output
+    run = sintered(middle=2.0 / 3.0, zones=3)
+    assert run.output == pytest.approx(1.5 * normal.output, rel=0.03)
     assert run.furnace.worst_zone.relative_density == pytest.approx(normal.furnace.worst_zone.relative_density, abs=2e-4)
 
 
@@ -142,5 +144,5 @@ def test_a_blower_in_vacuum_cools_nothing() -> None:
 
 
 def test_more_magnets_than_charge() -> None:
-    with pytest.raises(ValueError, match="magnet_kg cannot be 800"):
+    with pytest.raises(ValueError, match=r"sinter furnace: magnet_kg is 800 kg; give 0\.001 to 702 kg"):
         SinterFurnace(magnet_kg=800.0)

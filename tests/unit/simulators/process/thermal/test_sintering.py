@@ -33,7 +33,7 @@ def test_green_part_as_pressed() -> None:
     assert state.density_g_per_cm3 == pytest.approx(4.408)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(300.0, 1500.0), st.floats(300.0, 1500.0)), max_size=50))
 def test_density_and_grain_only_grow(steps: list[tuple[float, float, float]]) -> None:
     state = SinteringState()
@@ -45,7 +45,7 @@ def test_density_and_grain_only_grow(steps: list[tuple[float, float, float]]) ->
         assert state.relative_density <= 1.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(celsius=st.floats(900.0, 1120.0), more=st.floats(1.0, 60.0))
 def test_hotter_is_denser_and_coarser(celsius: float, more: float) -> None:
     cool, hot = soaked(celsius, 0.25), soaked(celsius + more, 0.25)

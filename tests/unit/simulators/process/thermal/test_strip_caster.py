@@ -76,7 +76,7 @@ def test_no_water_boils_the_coil() -> None:
     assert caster.coil_water_c == pytest.approx(100.0, abs=0.1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     start=st.floats(25.0, 1500.0),
     charge=st.floats(1.0, 700.0),
@@ -101,5 +101,5 @@ def test_metal_and_energy_are_conserved(start: float, charge: float, steps: list
     "inputs", [{"output_percent": 101.0}, {"output_percent": 0.0, "pour_kg_per_s": -1.0}, {"output_percent": 0.0, "wheel_m_per_s": math.nan}]
 )
 def test_inputs_that_no_furnace_has(inputs: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="cannot be"):
+    with pytest.raises(ValueError, match=r" is .*; give 0 to"):
         StripCaster().step(1.0, **inputs)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ def test_energy_is_conserved(runs: list[tuple[list[float], float, float]], start
     for outputs, dt, gas in runs:
         furnace.step(dt, outputs, (gas, gas))
     account = furnace.account
-    assert furnace.stored_j - before == pytest.approx(account.heating - account.shell - account.gas, abs=1e-9 * before)
+    assert furnace.stored_j - before == pytest.approx(account.heating_j - account.shell_j - account.gas_j, abs=1e-9 * before)
     assert all(250.0 < one < 2500.0 for one in (*furnace.heater_k, *furnace.charge_k))
 
 
@@ -64,7 +64,13 @@ def test_zones_that_do_not_see_each_other_are_apart() -> None:
     assert furnace.charge_c[1:] == pytest.approx([25.0, 25.0], abs=2.0)
 
 
-@pytest.mark.parametrize(("outputs", "message"), [((50.0,), "1 outputs for a furnace of 3 zones"), ((0.0, 101.0, 0.0), "output of zone 2, % cannot be 101.0")])
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ((50.0,), "furnace: outputs_percent has 1 numbers for 3 zones; give one a zone"),
+        ((0.0, 101.0, 0.0), "furnace: output of zone 2 is 101 %; give 0 to 100 %"),
+    ],
+)
 def test_outputs_that_no_furnace_has(outputs: tuple[float, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TwoMassFurnace().step(1.0, outputs)

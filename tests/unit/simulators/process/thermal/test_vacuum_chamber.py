@@ -62,7 +62,7 @@ def test_the_hydride_holds_540_and_lets_go_at_600_degrees() -> None:
     assert 50.0 < chamber.hydrogen_pa < 179.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     runs=st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(280.0, 1400.0), st.booleans(), st.floats(0.0, 1e4)), max_size=30),
     leak=st.floats(0.0, 20.0),
@@ -83,5 +83,5 @@ def test_gas_is_conserved_and_no_amount_is_negative(runs: list[tuple[float, floa
 
 @pytest.mark.parametrize(("charge_k", "argon"), [(0.0, 0.0), (300.0, -1.0)])
 def test_inputs_that_no_chamber_has(charge_k: float, argon: float) -> None:
-    with pytest.raises(ValueError, match="cannot be"):
+    with pytest.raises(ValueError, match=r" is .*; give"):
         VacuumChamber().step(1.0, charge_k, True, argon)
