@@ -84,6 +84,12 @@ class Pid:
         self._tuning = tuning
         self._last = None
 
+    def begin_anew(self) -> None:
+        """The next process value is taken as if it had always been there, so that one that jumped for no reason of the process does not bump the output."""
+        self._filtered = None
+        self._rate = 0.0
+        self._last = None
+
     def change_mode(self, mode: Mode) -> None:
         """Bumpless: leaving cascade, the operator's set-point becomes the master's last; entering it, the master's stays what it was told to follow."""
         if self._mode is Mode.CASCADE:

@@ -183,6 +183,18 @@ def test_a_new_gain_does_not_bump(change: str) -> None:
     assert pid.step(1.0, 1.4) == pytest.approx(before, abs=0.3 if change == "schedule" else 0.1)
 
 
+def test_a_process_value_that_jumps_does_not_bump_a_controller_that_begins_anew() -> None:
+    bumped, anew = (automatic(Tuning(2.0, 50.0, derivative_s=10.0)) for _ in range(2))
+    for pid in (bumped, anew):
+        pid.set_point = 10.0
+        for _ in range(10):
+            pid.step(1.0, 8.0)
+    before = anew.output
+    anew.begin_anew()
+    assert anew.step(1.0, 5.0) == pytest.approx(before + 2.0 / 50.0 * 5.0)
+    assert bumped.step(1.0, 5.0) > before + 6.0
+
+
 def test_a_value_that_is_no_number_holds_the_output() -> None:
     pid = automatic(Tuning(1.0, 10.0))
     pid.set_point = 50.0
