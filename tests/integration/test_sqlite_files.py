@@ -30,6 +30,7 @@ from plant.tag import DataType
 from services.store import HOUR, MINUTE, Account, Commit, CommitReport, RollUps, Store, open_store
 from services.store.rows import FIRST_TIME, LAST_TIME
 from services.store.sqlite.months import LAST_MONTH, end_of, month_named, month_of, months_of, name_of, start_of
+from tests.faults.small_disk import SmallDisk, needs_root, small_disk
 from tests.samples import batch_of, make_tag, rows_of
 
 ROOT = Path(__file__).parents[2]
@@ -371,22 +372,16 @@ def test_a_single_month_that_somebody_removed_is_no_error(file: Path) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk() -> Iterator[SmallDisk]:
     """A file system of 4 MB of its own."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("only root mounts a file system")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with small_disk(4) as disk:
+        yield disk
 
 
-def test_a_full_disk_is_an_outage_that_loses_nothing_and_ends_when_there_is_room(small_disk: Path) -> None:
-    file = small_disk / "history.sqlite"
-    ballast = small_disk / "ballast"
+@needs_root
+def test_a_full_disk_is_an_outage_that_loses_nothing_and_ends_when_there_is_room(disk: SmallDisk) -> None:
+    file = disk.folder / "history.sqlite"
+    ballast = disk.folder / "ballast"
     ballast.write_bytes(b"x" * 1_500_000)
     with opened(file) as store:
         written = 0
@@ -420,14 +415,15 @@ def test_a_full_disk_is_an_outage_that_loses_nothing_and_ends_when_there_is_room
         assert len(store.samples(1, *EVER, 10**6)) == written
 
 
-def test_a_file_system_that_became_read_only_is_an_outage_that_says_so(small_disk: Path) -> None:
-    file = small_disk / "history.sqlite"
+@needs_root
+def test_a_file_system_that_became_read_only_is_an_outage_that_says_so(disk: SmallDisk) -> None:
+    file = disk.folder / "history.sqlite"
     with opened(file) as store:
         store.commit(numbers((1, MONTHS[0], 1.0, 0)))
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    disk.remount("ro")
     with pytest.raises(StoreUnavailable, match=r"history.*\.sqlite: .*(readonly|read-only|unable to open)"), opened(file):
         pass
-    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    disk.remount("rw")
     with opened(file) as store:
         assert store.commit(numbers((1, MONTHS[1], 1.0, 0))).inserted == 1
 
